@@ -1,0 +1,1 @@
+"""The engine of MCP Proxy Tray: supervises MCP servers and offers them to AI clients."""

@@ -1,0 +1,81 @@
+"""Exceptions meant for callers of the core.
+
+::
+
+    McpProxyError
+    ├── ConfigError          the config file cannot be used            (exit 4)
+    ├── ListenError          the address cannot be listened on         (exit 5)
+    │   └── PortInUse        somebody else has the port                (exit 2)
+    ├── AlreadyRunning       another instance holds the data directory (exit 3)
+    ├── PermissionProblem    a file or directory is not ours to use    (exit 5)
+    ├── EngineStopped        the engine no longer takes work
+    └── IntentRefused        what was asked for makes no sense
+        ├── UnknownServer    no server of that name
+        └── NotNow           not in the server's present state
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from core.model.config import Problem
+
+
+class McpProxyError(Exception):
+    """Base of all; ``str()`` is a sentence for a person naming thing, cause and fix."""
+
+    exit_code = 1
+
+
+class ConfigError(McpProxyError):
+    """The config file cannot be used; carries every problem found."""
+
+    exit_code = 4
+
+    def __init__(self, file: str, problems: Iterable[Problem]) -> None:
+        self.file = file
+        self.problems = tuple(problems)
+        lines = "\n".join(f"  {problem}" for problem in self.problems)
+        super().__init__(f"{file} cannot be used:\n{lines}")
+
+
+class ListenError(McpProxyError):
+    """The address cannot be listened on."""
+
+    exit_code = 5
+
+
+class PortInUse(ListenError):
+    """Somebody else listens on the port."""
+
+    exit_code = 2
+
+
+class AlreadyRunning(McpProxyError):
+    """Another instance uses the same data directory."""
+
+    exit_code = 3
+
+
+class PermissionProblem(McpProxyError):
+    """A file or directory we need is not ours to use."""
+
+    exit_code = 5
+
+
+class EngineStopped(McpProxyError):
+    """The engine has stopped or is stopping; it takes no more work."""
+
+
+class IntentRefused(McpProxyError):
+    """What was asked for makes no sense; nothing was changed."""
+
+
+class UnknownServer(IntentRefused):
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        names = ", ".join(sorted(known)) or "none"
+        super().__init__(f"There is no server named {name!r}. Configured servers: {names}.")
+
+
+class NotNow(IntentRefused):
+    """The server's present state does not allow it."""

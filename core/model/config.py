@@ -1,0 +1,125 @@
+"""What the user wants: the configuration as immutable values."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NewType
+
+ServerName = NewType("ServerName", str)
+
+SERVER_NAME_PATTERN = re.compile(r"[A-Za-z0-9._-]{1,64}")
+"""What a server may be called (spec.md §4); use with ``fullmatch``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One environment variable or header; ``value`` may hold ``${env:NAME}`` references."""
+
+    name: str
+    value: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stdio:
+    """A server that is a child process; ``command`` and ``args`` never pass through a shell."""
+
+    command: str
+    args: tuple[str, ...] = ()
+    env: tuple[Setting, ...] = ()
+    working_dir: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Http:
+    """A server reached by URL; ``protocol`` is ``auto``, ``http`` or ``sse``."""
+
+    url: str
+    headers: tuple[Setting, ...] = ()
+    protocol: str = "auto"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerConfig:
+    """One entry of ``mcpServers``. Times are seconds."""
+
+    name: ServerName
+    transport: Stdio | Http
+    enabled: bool = True
+    quarantined: bool = False  # a policy on tools, not a connection state
+    init_timeout: float = 60.0
+    call_timeout: float = 120.0
+    max_concurrent_requests: int = 16
+
+    @property
+    def connection_key(self) -> object:
+        """Everything that forces a new connection when it changes."""
+        return (self.transport, self.init_timeout)
+
+    @property
+    def slug(self) -> str:
+        """A name for files: unique even where the file system ignores case."""
+        lower = self.name.lower()
+        return lower if lower == self.name else f"{lower}-{zlib.crc32(self.name.encode()):08x}"
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Where the HTTP endpoint listens; port 0 means any free one."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvironmentPolicy:
+    """Which of our own environment variables child processes inherit."""
+
+    inherit_system_safe: bool = True
+    allowed_system_vars: tuple[str, ...] = ()
+    custom_vars: tuple[Setting, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Logging:
+    """Size in bytes per file, number of rotated files kept."""
+
+    level: str = "info"
+    max_size: int = 10 * 1024 * 1024
+    max_backups: int = 5
+    json_format: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """The whole file. ``revision`` counts the versions accepted since start, from 1."""
+
+    revision: int = 0
+    servers: Mapping[ServerName, ServerConfig] = MappingProxyType({})
+    listen: Listen = Listen()
+    api_key: str = field(default="", repr=False)
+    require_mcp_auth: bool = False
+    tools_limit: int = 15
+    environment: EnvironmentPolicy = EnvironmentPolicy()
+    logging: Logging = Logging()
+    metrics_enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with the file: ``path`` as in ``mcpServers[0].url``, ``""`` for all."""
+
+    path: str
+    message: str
+    line: int | None = None  # counted from 1
+
+    def __str__(self) -> str:
+        where = self.path or "config"
+        at = f" (line {self.line})" if self.line is not None else ""
+        return f"{where}: {self.message}{at}"

@@ -1,0 +1,53 @@
+"""What anyone (tray, REST, CLI) may ask for, and which of it makes sense now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from core.model.config import ServerName
+from core.model.status import Phase, ServerStatus
+
+
+@dataclass(frozen=True, slots=True)
+class RestartServer:
+    """Stop the server's connection, if any, and start it anew at once."""
+
+    name: ServerName
+
+
+@dataclass(frozen=True, slots=True)
+class SetEnabled:
+    """Edit the config file so that the server is wanted or not."""
+
+    name: ServerName
+    enabled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReloadConfig:
+    """Read the config file again now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Show:
+    """Make the running program visible to the person (a second start asks for it)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shutdown:
+    """Stop everything, in order."""
+
+
+ServerIntent = RestartServer | SetEnabled
+Intent = ServerIntent | ReloadConfig | Show | Shutdown
+
+
+def allowed(status: ServerStatus) -> frozenset[type[ServerIntent]]:
+    """Which intents make sense for a server now, so that all faces offer the same."""
+    match status.phase:
+        case Phase.DISABLED:
+            return frozenset({SetEnabled})
+        case Phase.STOPPING:
+            return frozenset()
+        case _:
+            return frozenset({SetEnabled, RestartServer})

@@ -1,0 +1,36 @@
+"""What happened, for people: bounded, may be lost, words are chosen by whoever shows it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from core.model.config import ServerName
+
+
+class NoticeCode(StrEnum):
+    """Stable names of things that happened."""
+
+    CONFIG_APPLIED = "config_applied"
+    CONFIG_REJECTED = "config_rejected"
+    INTENT_FAILED = "intent_failed"  # an accepted intent could not be carried out
+    SHOW = "show"  # a second start of the program asks the first to show itself
+
+
+class Severity(StrEnum):
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """One happening. ``seq`` is the snapshot's at that moment; ``at`` is UTC."""
+
+    seq: int
+    at: datetime
+    code: NoticeCode
+    severity: Severity = Severity.INFO
+    server: ServerName | None = None
+    args: tuple[tuple[str, str], ...] = ()
