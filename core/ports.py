@@ -1,0 +1,131 @@
+"""What the engine needs from the world, and the door it offers; Protocols only."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Protocol
+
+from core.model.config import Config, ServerConfig, ServerName
+from core.model.faults import Fault
+from core.model.intents import Intent
+from core.model.notices import Notice
+from core.model.status import ConfigProblem, Peer, Snapshot
+from core.protocol.calls import Session
+
+
+class Timer(Protocol):
+    """A pending call that can be taken back."""
+
+    def cancel(self) -> None: ...
+
+
+class Clock(Protocol):
+    """Time as a parameter. ``now`` is monotonic seconds; ``wall`` is UTC, for people."""
+
+    def now(self) -> float: ...
+    def wall(self) -> datetime: ...
+    def call_at(self, when: float, callback: Callable[[], None]) -> Timer: ...
+
+
+class Link(Protocol):
+    """How a connection reports to its actor, and learns that it should end."""
+
+    closing: asyncio.Event
+
+    def connected(self, session: Session, peer: Peer) -> None:
+        """The hand-shake is done and the server can be called."""
+
+    def peer_changed(self, peer: Peer) -> None:
+        """The server's tools, prompts or resources are others now."""
+
+
+Connector = Callable[[ServerConfig, Link], Awaitable[Fault | None]]
+"""Open, hand-shake, serve and close one connection; returns why it ended (None: as asked)."""
+
+
+class ConfigSource(Protocol):
+    """The config file: the only writer of desired state."""
+
+    async def load(self) -> Config:
+        """Read and check the file, creating it if absent. Raises ConfigError."""
+
+    def watch(
+        self, loaded: Callable[[Config], None], rejected: Callable[[ConfigProblem], None]
+    ) -> Awaitable[None]:
+        """Report every later version of the file until cancelled."""
+
+    async def reload(self) -> None:
+        """Read the file now and report as ``watch`` does."""
+
+    async def set_enabled(self, name: ServerName, enabled: bool) -> None:
+        """Change one entry of the file and report the new version before returning.
+
+        Raises ConfigError when the file as it stands on disk cannot be read, OSError when it
+        cannot be written.
+        """
+
+
+class Batch(Protocol):
+    """What a subscriber gets: the world now, what changed since last time, what happened."""
+
+    @property
+    def snapshot(self) -> Snapshot: ...
+    @property
+    def changed(self) -> frozenset[ServerName]: ...  # removed: those not in the snapshot
+    @property
+    def notices(self) -> tuple[Notice, ...]: ...
+    @property
+    def dropped(self) -> int: ...  # notices lost to the bound
+
+
+class Subscription(Protocol):
+    """One consumer's slot. ``take`` and ``close`` may be called from any thread."""
+
+    def take(self) -> Batch | None:
+        """Everything since the last take, or None when nothing is new.
+
+        The first take holds the whole world. After ``closed`` is true nothing more comes.
+        """
+
+    def close(self) -> None: ...
+    @property
+    def closed(self) -> bool: ...
+
+
+class Door(Protocol):
+    """The engine as its driving sides see it: read the snapshot, subscribe, ask.
+
+    Inside the engine thread. ``tray_app`` uses the same verbs of ``core.engine.thread``,
+    whose ``submit`` gives a ``concurrent.futures.Future`` instead.
+    """
+
+    @property
+    def snapshot(self) -> Snapshot: ...
+
+    def subscribe(self, wake: Callable[[], None]) -> Subscription:
+        """A new slot; ``wake`` is called once whenever it goes from empty to filled."""
+
+    async def submit(self, intent: Intent) -> int:
+        """Ask for something; returns the ``Snapshot.seq`` at which it was accepted.
+
+        Raises IntentRefused or EngineStopped.
+        """
+
+    def notices_since(self, seq: int) -> tuple[tuple[Notice, ...], int]:
+        """Notices with a later seq that are still kept, and how many were dropped."""
+
+    async def until(
+        self, condition: Callable[[Snapshot], bool], timeout: float | None
+    ) -> Snapshot:
+        """Wait for a snapshot that fulfils the condition.
+
+        Raises TimeoutError after ``timeout`` seconds, EngineStopped when the engine stops.
+        """
+
+
+class Sessions(Protocol):
+    """The live conversations, for the data plane."""
+
+    def get(self, name: str) -> Session | None: ...

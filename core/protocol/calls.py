@@ -1,0 +1,143 @@
+"""A live conversation with an MCP server as the data plane uses it: requests in flight.
+
+Payloads are JSON bytes throughout and are never re-modelled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+Notify = Callable[[str, bytes], None]
+"""Receives the method and params of a notification."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """What a server said of itself in the hand-shake, as JSON bytes (empty: not said)."""
+
+    protocol_version: str
+    capabilities: bytes = b"{}"
+    server_info: bytes = b"{}"
+    instructions: bytes = b""
+    declares: frozenset[str] = frozenset()  # names of the capabilities it declared
+    promises_list_changed: frozenset[str] = frozenset()  # of these
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """Everything the server listed; each entry is its JSON as received."""
+
+    tools: tuple[bytes, ...] = ()
+    prompts: tuple[bytes, ...] = ()
+    resources: tuple[bytes, ...] = ()
+    resource_templates: tuple[bytes, ...] = ()
+
+
+class ConnectionLost(Exception):
+    """The server went away while a request was in flight: it may or may not have run."""
+
+
+class CallTimeout(Exception):
+    """The server did not answer a request in time; it was told that we gave up."""
+
+
+class TooBusy(Exception):
+    """The server has as many requests waiting as we keep for one; nothing was sent."""
+
+
+@dataclass(slots=True)
+class Reply:
+    """The one answer to a request: exactly one of the two is set, as JSON bytes."""
+
+    result: bytes | memoryview | None = None
+    error: bytes | memoryview | None = None
+
+
+class Call:
+    """One request in flight to a server.
+
+    The waiter is woken by each thing that arrives: events (progress and other notifications
+    that belong to this request) and finally the reply. Used by one task at a time.
+    """
+
+    __slots__ = ("_failure", "_waiter", "events", "reply", "upstream_id")
+
+    def __init__(self) -> None:
+        self.upstream_id = 0
+        self.events: list[tuple[str, bytes]] = []  # (method, params), oldest first
+        self.reply: Reply | None = None
+        self._failure: Exception | None = None
+        self._waiter: asyncio.Future[None] | None = None
+
+    @property
+    def done(self) -> bool:
+        return self.reply is not None or self._failure is not None
+
+    def event(self, method: str, params: bytes) -> None:
+        """Deliver a notification that belongs to this request."""
+        if not self.done:
+            self.events.append((method, params))
+            self._wake()
+
+    def finish(self, reply: Reply) -> None:
+        """Deliver the answer; later deliveries are ignored."""
+        if not self.done:
+            self.reply = reply
+            self._wake()
+
+    def fail(self, failure: Exception) -> None:
+        """End the request without an answer; later deliveries are ignored."""
+        if not self.done:
+            self._failure = failure
+            self._wake()
+
+    def _wake(self) -> None:
+        waiter = self._waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+    async def arrival(self) -> Reply | None:
+        """Wait for something new: the reply, or None when there are ``events`` to take first.
+
+        Raises ConnectionLost or CallTimeout when the request ended without an answer.
+        """
+        if not self.events and not self.done:
+            self._waiter = asyncio.get_running_loop().create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+        if self.events:
+            return None
+        if self._failure is not None:
+            raise self._failure
+        return self.reply
+
+
+class Session(Protocol):
+    """A hand-shaken conversation with one MCP server."""
+
+    @property
+    def hello(self) -> Hello: ...
+
+    @property
+    def catalogue(self) -> Catalogue: ...
+
+    def start(self, method: str, params: bytes) -> Call:
+        """Send a request; ``params`` is JSON or empty. Never blocks.
+
+        Raises ConnectionLost when the connection is closing, TooBusy when the server has its
+        full share of requests waiting.
+        """
+
+    def cancel(self, call: Call, reason: str) -> None:
+        """Tell the server that nobody waits for the answer any more."""
+
+    def notify(self, method: str, params: bytes) -> None:
+        """Send a notification."""
+
+    def listen(self, notify: Notify) -> Callable[[], None]:
+        """Receive notifications that belong to no request; returns the way to stop."""
