@@ -1,0 +1,1 @@
+"""Decisions about servers. Pure: no clock, no randomness, no I/O, no logging."""

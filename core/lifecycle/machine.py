@@ -1,0 +1,440 @@
+"""The life of one server: states, events, effects, and one total table of what follows.
+
+Everything that affects the machine lives in this file. ``transition`` is a pure function; who
+performs the effects, and how, is the actor's business. The machine knows neither stdio from
+HTTP nor time: moments arrive inside events, as monotonic seconds.
+
+Rules:
+
+* Every cell of the table is filled; ``_ignore`` is spelled out. Illegal is unrepresentable.
+* ``epoch`` numbers the connections opened so far. What is observed carries the epoch it belongs
+  to, and anything stale changes nothing.
+* A connection is outstanding exactly in Connecting, Ready and Stopping; the retry timer is armed
+  exactly in Backoff. Each ``OpenConnection`` is answered by exactly one ``Ended``.
+
+Quarantine is not here: it is a policy over tools, not a state of the connection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from core.lifecycle import backoff
+from core.model.config import Http, ServerConfig
+from core.model.faults import Fault, FaultCode, FaultKind
+from core.model.status import Peer
+
+# --- states -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Disabled:
+    """Not wanted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connecting:
+    """A connection is being opened or shakes hands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The server can be called, since the moment ``since``."""
+
+    since: float
+    peer: Peer
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Waiting for the retry timer, which is due at ``retry_at``."""
+
+    retry_at: float
+    fault: Fault
+
+
+@dataclass(frozen=True, slots=True)
+class AuthRequired:
+    """A person has to sign in first."""
+
+    fault: Fault
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A person has to change something first, or press Restart."""
+
+    fault: Fault
+
+
+class Then(Enum):
+    """What follows once the old connection has ended."""
+
+    CONNECT = "connect"
+    DISABLE = "disable"
+    REMOVE = "remove"
+
+
+@dataclass(frozen=True, slots=True)
+class Stopping:
+    """The connection was told to close and has not ended yet."""
+
+    then: Then
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """Gone for good; the actor can be forgotten."""
+
+
+State = Disabled | Connecting | Ready | Backoff | AuthRequired | Failed | Stopping | Removed
+
+# --- events -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Configure:
+    """Told: this is what is wanted now."""
+
+    config: ServerConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Restart:
+    """Told: start anew at once, forgetting earlier failures."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """Told: end for good."""
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialsChanged:
+    """Told: signing in may work now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """Observed: the hand-shake is done."""
+
+    epoch: int
+    at: float
+    peer: Peer
+
+
+@dataclass(frozen=True, slots=True)
+class PeerChanged:
+    """Observed: the server's tools, prompts or resources are others now."""
+
+    epoch: int
+    peer: Peer
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """Observed: the connection is over, with everything it held released."""
+
+    epoch: int
+    at: float
+    fault: Fault | None
+
+
+@dataclass(frozen=True, slots=True)
+class RetryDue:
+    """Observed: the retry timer fired."""
+
+    epoch: int
+
+
+Observed = Connected | PeerChanged | Ended | RetryDue
+Event = Configure | Restart | Remove | CredentialsChanged | Observed
+
+# --- effects ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class OpenConnection:
+    epoch: int
+    config: ServerConfig
+
+
+@dataclass(frozen=True, slots=True)
+class CloseConnection:
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class StartRetryTimer:
+    epoch: int
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRetryTimer:
+    epoch: int
+
+
+Effect = OpenConnection | CloseConnection | StartRetryTimer | CancelRetryTimer
+
+# --- the model --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """Everything that is known about one server's life."""
+
+    config: ServerConfig
+    state: State = Disabled()
+    epoch: int = 0
+    attempt: int = 0  # attempts since the server was last stable or told to start, from 1
+    ever_ready: bool = False  # since it was last configured anew
+    failures: tuple[float, ...] = ()  # moments of the latest failures, oldest first
+
+
+Step = tuple[Model, tuple[Effect, ...]]
+
+
+def transition(model: Model, event: Event) -> Step:
+    """What the event makes of the model, and what is to be done about it."""
+    if isinstance(event, Observed) and event.epoch != model.epoch:
+        return model, ()
+    return TABLE[type(model.state)][type(event)](model, event)
+
+
+# --- cells ------------------------------------------------------------------------------------
+
+
+def _ignore(model: Model, event: Event) -> Step:
+    return model, ()
+
+
+def _open(model: Model, attempt: int) -> Step:
+    epoch = model.epoch + 1
+    opened = replace(model, state=Connecting(), epoch=epoch, attempt=attempt)
+    return opened, (OpenConnection(epoch, model.config),)
+
+
+def _open_afresh(model: Model, config: ServerConfig) -> Step:
+    """Open with a clean record: the person, the file or the network changed something."""
+    fresh = replace(model, config=config, failures=(), ever_ready=False)
+    return _open(fresh, attempt=1)
+
+
+def _close(model: Model, then: Then) -> Step:
+    return replace(model, state=Stopping(then)), (CloseConnection(model.epoch),)
+
+
+def _rest(model: Model, state: State) -> Step:
+    return replace(model, state=state, attempt=0, failures=()), ()
+
+
+def _configure_outstanding(model: Model, event: Event) -> Step:
+    assert isinstance(event, Configure)
+    keyed_alike = event.config.connection_key == model.config.connection_key
+    configured = replace(model, config=event.config)
+    if not event.config.enabled:
+        return _close(configured, Then.DISABLE)
+    if not keyed_alike:
+        return _close(configured, Then.CONNECT)
+    return configured, ()
+
+
+def _configure_resting(model: Model, event: Event) -> Step:
+    assert isinstance(event, Configure)
+    keyed_alike = event.config.connection_key == model.config.connection_key
+    if not event.config.enabled:
+        return _rest(replace(model, config=event.config), Disabled())
+    if not keyed_alike or isinstance(model.state, Disabled):
+        return _open_afresh(model, event.config)
+    return replace(model, config=event.config), ()
+
+
+def _configure_backoff(model: Model, event: Event) -> Step:
+    configured, effects = _configure_resting(model, event)
+    if isinstance(configured.state, Backoff):
+        return configured, effects
+    return configured, (CancelRetryTimer(model.epoch), *effects)
+
+
+def _configure_stopping(model: Model, event: Event) -> Step:
+    assert isinstance(event, Configure)
+    assert isinstance(model.state, Stopping)
+    if model.state.then is Then.REMOVE:
+        return model, ()
+    then = Then.CONNECT if event.config.enabled else Then.DISABLE
+    return replace(model, config=event.config, state=Stopping(then)), ()
+
+
+def _restart_outstanding(model: Model, event: Event) -> Step:
+    return _close(model, Then.CONNECT)
+
+
+def _restart_resting(model: Model, event: Event) -> Step:
+    return _open_afresh(model, model.config)
+
+
+def _restart_backoff(model: Model, event: Event) -> Step:
+    opened, effects = _open_afresh(model, model.config)
+    return opened, (CancelRetryTimer(model.epoch), *effects)
+
+
+def _remove_outstanding(model: Model, event: Event) -> Step:
+    return _close(model, Then.REMOVE)
+
+
+def _remove_resting(model: Model, event: Event) -> Step:
+    return _rest(model, Removed())
+
+
+def _remove_backoff(model: Model, event: Event) -> Step:
+    removed, _ = _rest(model, Removed())
+    return removed, (CancelRetryTimer(model.epoch),)
+
+
+def _remove_stopping(model: Model, event: Event) -> Step:
+    return replace(model, state=Stopping(Then.REMOVE)), ()
+
+
+def _connected(model: Model, event: Event) -> Step:
+    assert isinstance(event, Connected)
+    return replace(model, state=Ready(event.at, event.peer), ever_ready=True, failures=()), ()
+
+
+def _peer_changed(model: Model, event: Event) -> Step:
+    assert isinstance(event, PeerChanged)
+    assert isinstance(model.state, Ready)
+    return replace(model, state=replace(model.state, peer=event.peer)), ()
+
+
+_ENDED_UNASKED = Fault(FaultCode.CRASHED, "The server ended without being asked to.")
+
+
+def _ended(model: Model, event: Event) -> Step:
+    assert isinstance(event, Ended)
+    fault = event.fault or _ENDED_UNASKED
+    match fault.kind:
+        case FaultKind.AUTH:
+            return _rest(model, AuthRequired(fault))
+        case FaultKind.TERMINAL:
+            return _rest(model, Failed(fault))
+        case FaultKind.TRANSIENT:
+            return _ended_transient(model, event.at, fault)
+
+
+def _ended_transient(model: Model, at: float, fault: Fault) -> Step:
+    state = model.state
+    stable = isinstance(state, Ready) and at - state.since >= backoff.STABLE_AFTER
+    attempt = 1 if stable else model.attempt
+    failures = (*model.failures, at)[-backoff.GIVE_UP_FAILURES :]
+    if backoff.gives_up(model.ever_ready, failures):
+        message = f"Stopped after {len(failures)} failed starts in a row. {fault.message}"
+        return _rest(model, Failed(Fault(FaultCode.CRASH_LOOP, message, fault.detail)))
+    remote = isinstance(model.config.transport, Http)
+    cap = backoff.CAP_REMOTE if remote else backoff.CAP_STDIO
+    retry_at = at + backoff.retry_delay(model.config.name, model.epoch, attempt, cap)
+    waiting = replace(model, state=Backoff(retry_at, fault), attempt=attempt, failures=failures)
+    return waiting, (StartRetryTimer(model.epoch, retry_at),)
+
+
+def _stopped(model: Model, event: Event) -> Step:
+    assert isinstance(model.state, Stopping)
+    match model.state.then:
+        case Then.CONNECT:
+            return _open_afresh(model, model.config)
+        case Then.DISABLE:
+            return _rest(model, Disabled())
+        case Then.REMOVE:
+            return _rest(model, Removed())
+
+
+def _retry(model: Model, event: Event) -> Step:
+    return _open(model, model.attempt + 1)
+
+
+Cell = Callable[[Model, Event], Step]
+
+TABLE: dict[type[State], dict[type[Event], Cell]] = {
+    Disabled: {
+        Configure: _configure_resting,
+        Restart: _ignore,
+        Remove: _remove_resting,
+        CredentialsChanged: _ignore,
+        Connected: _ignore,
+        PeerChanged: _ignore,
+        Ended: _ignore,
+        RetryDue: _ignore,
+    },
+    Connecting: {
+        Configure: _configure_outstanding,
+        Restart: _restart_outstanding,
+        Remove: _remove_outstanding,
+        CredentialsChanged: _ignore,
+        Connected: _connected,
+        PeerChanged: _ignore,
+        Ended: _ended,
+        RetryDue: _ignore,
+    },
+    Ready: {
+        Configure: _configure_outstanding,
+        Restart: _restart_outstanding,
+        Remove: _remove_outstanding,
+        CredentialsChanged: _ignore,
+        Connected: _ignore,
+        PeerChanged: _peer_changed,
+        Ended: _ended,
+        RetryDue: _ignore,
+    },
+    Backoff: {
+        Configure: _configure_backoff,
+        Restart: _restart_backoff,
+        Remove: _remove_backoff,
+        CredentialsChanged: _restart_backoff,
+        Connected: _ignore,
+        PeerChanged: _ignore,
+        Ended: _ignore,
+        RetryDue: _retry,
+    },
+    AuthRequired: {
+        Configure: _configure_resting,
+        Restart: _restart_resting,
+        Remove: _remove_resting,
+        CredentialsChanged: _restart_resting,
+        Connected: _ignore,
+        PeerChanged: _ignore,
+        Ended: _ignore,
+        RetryDue: _ignore,
+    },
+    Failed: {
+        Configure: _configure_resting,
+        Restart: _restart_resting,
+        Remove: _remove_resting,
+        CredentialsChanged: _ignore,
+        Connected: _ignore,
+        PeerChanged: _ignore,
+        Ended: _ignore,
+        RetryDue: _ignore,
+    },
+    Stopping: {
+        Configure: _configure_stopping,
+        Restart: _ignore,
+        Remove: _remove_stopping,
+        CredentialsChanged: _ignore,
+        Connected: _ignore,
+        PeerChanged: _ignore,
+        Ended: _stopped,
+        RetryDue: _ignore,
+    },
+    Removed: {
+        Configure: _ignore,
+        Restart: _ignore,
+        Remove: _ignore,
+        CredentialsChanged: _ignore,
+        Connected: _ignore,
+        PeerChanged: _ignore,
+        Ended: _ignore,
+        RetryDue: _ignore,
+    },
+}
