@@ -116,9 +116,7 @@ class Door(Protocol):
     def notices_since(self, seq: int) -> tuple[tuple[Notice, ...], int]:
         """Notices with a later seq that are still kept, and how many were dropped."""
 
-    async def until(
-        self, condition: Callable[[Snapshot], bool], timeout: float | None
-    ) -> Snapshot:
+    async def until(self, condition: Callable[[Snapshot], bool], timeout: float | None) -> Snapshot:
         """Wait for a snapshot that fulfils the condition.
 
         Raises TimeoutError after ``timeout`` seconds, EngineStopped when the engine stops.

@@ -68,7 +68,9 @@ class Histogram:
         _forget(self.labels, self.values, label, value)
 
 
-def _forget(names: Labels, values: dict[Labels, float] | dict[Labels, Cell], label: str, value: str) -> None:
+def _forget(
+    names: Labels, values: dict[Labels, float] | dict[Labels, Cell], label: str, value: str
+) -> None:
     if label in names:
         at = names.index(label)
         for key in [key for key in values if key[at] == value]:
@@ -110,7 +112,9 @@ class Counters:
             "actor_retries", "Connection attempts made by the retry timer.", ("server",)
         )
         self.actor_failures = Counter(
-            "actor_failures", "Connections that ended in a fault, by fault code.", ("server", "error_type")
+            "actor_failures",
+            "Connections that ended in a fault, by fault code.",
+            ("server", "error_type"),
         )
         self.tool_calls = Counter(
             "tool_calls", "Tool calls by outcome.", ("server", "tool", "status")
@@ -127,7 +131,9 @@ class Counters:
             ("server", "kind"),
         )
         self.http_requests = Counter(
-            "http_requests", "HTTP requests answered, by route template.", ("method", "route", "code")
+            "http_requests",
+            "HTTP requests answered, by route template.",
+            ("method", "route", "code"),
         )
 
     def __iter__(self) -> Iterator[Counter | Histogram]:
