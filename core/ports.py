@@ -26,7 +26,7 @@ class Clock(Protocol):
 
     def now(self) -> float: ...
     def wall(self) -> datetime: ...
-    def call_at(self, when: float, callback: Callable[[], None]) -> Timer: ...
+    def call_at(self, when: float, callback: Callable[[], object]) -> Timer: ...
 
 
 class Link(Protocol):
@@ -51,9 +51,9 @@ class ConfigSource(Protocol):
     async def load(self) -> Config:
         """Read and check the file, creating it if absent. Raises ConfigError."""
 
-    def watch(
+    async def watch(
         self, loaded: Callable[[Config], None], rejected: Callable[[ConfigProblem], None]
-    ) -> Awaitable[None]:
+    ) -> None:
         """Report every later version of the file until cancelled."""
 
     async def reload(self) -> None:

@@ -1,0 +1,1 @@
+"""The shell around the decisions: thread, actors, supervisor, store and subscriptions."""

@@ -1,0 +1,22 @@
+"""The real clock of the running event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from core.ports import Timer
+
+
+class LoopClock:
+    """Monotonic seconds and timers of the loop it is used in; wall time in UTC."""
+
+    def now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    def wall(self) -> datetime:
+        return datetime.now(UTC)
+
+    def call_at(self, when: float, callback: Callable[[], object]) -> Timer:
+        return asyncio.get_running_loop().call_at(when, callback)

@@ -1,0 +1,125 @@
+"""The engine: configuration in, snapshots out; the door through which everyone else comes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import assert_never
+
+from core.engine.actor import World
+from core.engine.sessions import LiveSessions
+from core.engine.store import Store
+from core.engine.subscription import Slot
+from core.engine.supervisor import Supervisor
+from core.errors import EngineStopped, UnknownServer
+from core.model.config import Config
+from core.model.intents import Intent, ReloadConfig, RestartServer, SetEnabled, Show, Shutdown
+from core.model.notices import Notice, NoticeCode, Severity
+from core.model.status import ConfigProblem, EnginePhase, Snapshot
+from core.ports import Clock, ConfigSource, Connector
+from core.telemetry.counters import Counters
+
+
+class Engine:
+    """Implements ``core.ports.Door``; lives on one thread, inside one task group."""
+
+    def __init__(
+        self,
+        *,
+        source: ConfigSource,
+        connect: Connector,
+        tasks: asyncio.TaskGroup,
+        clock: Clock,
+        counters: Counters,
+    ) -> None:
+        self.store = Store(clock, counters)
+        self.sessions = LiveSessions()
+        self.shutdown_asked = asyncio.Event()
+        self._source = source
+        self._tasks = tasks
+        self._supervisor = Supervisor(
+            World(connect, tasks, clock, self.store, self.sessions, counters)
+        )
+        self._watching: asyncio.Task[None] | None = None
+
+    @property
+    def snapshot(self) -> Snapshot:
+        return self.store.snapshot
+
+    def subscribe(self, wake: Callable[[], None]) -> Slot:
+        return self.store.subscribe(wake)
+
+    def notices_since(self, seq: int) -> tuple[tuple[Notice, ...], int]:
+        return self.store.notices_since(seq)
+
+    async def submit(self, intent: Intent) -> int:
+        if self.snapshot.engine is EnginePhase.STOPPING:
+            raise EngineStopped("MCP Proxy Tray is stopping and takes no more requests.")
+        match intent:
+            case RestartServer(name):
+                self._supervisor.restart(name)
+            case SetEnabled(name, enabled):
+                if name not in self.snapshot.config.servers:
+                    raise UnknownServer(name, self.snapshot.config.servers)
+                await self._source.set_enabled(name, enabled)
+            case ReloadConfig():
+                await self._source.reload()
+            case Show():
+                self.store.notice(NoticeCode.SHOW)
+            case Shutdown():
+                self.shutdown_asked.set()
+            case _:
+                assert_never(intent)
+        return self.snapshot.seq
+
+    async def until(self, condition: Callable[[Snapshot], bool], timeout: float | None) -> Snapshot:
+        changed = asyncio.Event()
+        slot = self.subscribe(changed.set)
+        try:
+            async with asyncio.timeout(timeout):
+                while True:
+                    changed.clear()
+                    batch = slot.take()
+                    if batch is not None and condition(batch.snapshot):
+                        return batch.snapshot
+                    if slot.closed:
+                        raise EngineStopped("MCP Proxy Tray is stopping.")
+                    await changed.wait()
+        finally:
+            slot.close()
+
+    # --- life ---------------------------------------------------------------------------------
+
+    def start(self, config: Config) -> None:
+        """Begin to supervise what the already loaded ``config`` wants, and follow the file."""
+        self._loaded(config)
+        self._watching = self._tasks.create_task(
+            self._source.watch(self._loaded, self._rejected), name="config watch"
+        )
+
+    def announce(self, endpoint: str) -> None:
+        """The endpoint answers: the engine is up."""
+        self.store.set_engine(EnginePhase.RUNNING, endpoint)
+
+    def refuse_work(self) -> None:
+        """First step of stopping: no new work; every subscription ends, so streams say bye."""
+        self.store.set_engine(EnginePhase.STOPPING)
+        self.store.close_subscriptions()
+        if self._watching is not None:
+            self._watching.cancel()
+
+    async def stop_servers(self, limit: float) -> bool:
+        """Second step: end every server; True if all ended by themselves in time."""
+        return await self._supervisor.stop(limit)
+
+    def _loaded(self, config: Config) -> None:
+        first = self.snapshot.config.revision == 0
+        self.store.set_config(config)
+        self._supervisor.want(config.servers)
+        if not first:
+            self.store.notice(NoticeCode.CONFIG_APPLIED, revision=str(config.revision))
+
+    def _rejected(self, problem: ConfigProblem) -> None:
+        if problem != self.snapshot.config_problem:
+            self.store.set_config_problem(problem)
+            self.store.notice(NoticeCode.CONFIG_REJECTED, Severity.WARNING, why=str(problem))

@@ -1,0 +1,124 @@
+"""Makes the running servers the wanted ones: one actor per server, reconciled by level.
+
+Reconciliation compares what is wanted with what runs, whatever the occasion: a new
+configuration, a step of an actor, an intent, or the tick that catches what nobody foresaw.
+Occasions of one loop turn share one comparison.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from core.engine.actor import Actor, World
+from core.errors import NotNow, UnknownServer
+from core.lifecycle import machine
+from core.lifecycle.reconcile import plan
+from core.model.config import ServerConfig, ServerName
+from core.model.intents import RestartServer, allowed
+from core.ports import Timer
+
+TICK = 30.0  # seconds
+
+log = logging.getLogger(__name__)
+
+
+class Supervisor:
+    """Owns the actors; on the engine's thread only."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._desired: Mapping[ServerName, ServerConfig] = MappingProxyType({})
+        self._actors: dict[ServerName, Actor] = {}
+        self._due = False
+        self._tick: Timer | None = None
+        self._empty = asyncio.Event()
+        self._empty.set()
+        for result in ("success", "failed"):
+            world.counters.supervisor_reconciliations.start_at_zero(result)
+        world.counters.supervisor_reconciliation_duration.start_at_zero()
+
+    def want(self, servers: Mapping[ServerName, ServerConfig]) -> None:
+        """These servers, and no others, should exist from now on."""
+        self._desired = servers
+        if self._tick is None:
+            self._arm_tick()
+        self._reconcile()
+
+    def restart(self, name: ServerName) -> None:
+        """Raises UnknownServer, or NotNow when there is nothing to restart."""
+        actor = self._actors.get(name)
+        status = self._world.store.snapshot.servers.get(name)
+        if actor is None or status is None:
+            raise UnknownServer(name, self._actors)
+        if RestartServer not in allowed(status):
+            hint = " Enable it first." if not actor.config.enabled else " Wait until it has ended."
+            raise NotNow(f"{name} cannot be restarted while it is {status.phase}.{hint}")
+        actor.post(machine.Restart())
+        self._poke()
+
+    async def stop(self, limit: float) -> bool:
+        """Remove every server, newest first; True if all had ended within ``limit`` seconds."""
+        if self._tick is not None:
+            self._tick.cancel()
+        self.want({})
+        try:
+            async with asyncio.timeout(limit):
+                await self._empty.wait()
+        except TimeoutError:
+            log.warning("servers did not end", extra={"fields": {"servers": list(self._actors)}})
+            return False
+        return True
+
+    def _poke(self) -> None:
+        if not self._due:
+            self._due = True
+            asyncio.get_running_loop().call_soon(self._reconcile)
+
+    def _reconcile(self) -> None:
+        self._due = False
+        counters = self._world.counters
+        started = self._world.clock.now()
+        try:
+            self._apply()
+        except Exception:
+            # The second barrier: one bad comparison must not end all later ones.
+            log.exception("bug in reconciliation")
+            counters.supervisor_reconciliations.inc("failed")
+        else:
+            counters.supervisor_reconciliations.inc("success")
+        took = self._world.clock.now() - started
+        counters.supervisor_reconciliation_duration.observe(took)
+
+    def _apply(self) -> None:
+        leaving = {name for name, actor in self._actors.items() if actor.leaving}
+        steps = plan(
+            {name: config for name, config in self._desired.items() if name not in leaving},
+            {name: actor.config for name, actor in self._actors.items() if name not in leaving},
+        )
+        for config in steps.start:
+            self._empty.clear()
+            actor = self._actors[config.name] = Actor(config, self._world, self._stepped)
+            actor.begin()
+        for config in steps.update:
+            self._actors[config.name].post(machine.Configure(config))
+        for name in steps.remove:
+            self._actors[name].post(machine.Remove())
+
+    def _stepped(self, actor: Actor) -> None:
+        if actor.removed:
+            del self._actors[actor.name]
+            self._world.counters.forget_server(actor.name)
+            if not self._actors:
+                self._empty.set()
+        self._poke()
+
+    def _arm_tick(self) -> None:
+        clock = self._world.clock
+        self._tick = clock.call_at(clock.now() + TICK, self._on_tick)
+
+    def _on_tick(self) -> None:
+        self._arm_tick()
+        self._poke()
