@@ -1,0 +1,1 @@
+"""The engine with a clock and peers that the test drives."""

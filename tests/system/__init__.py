@@ -1,0 +1,1 @@
+"""The whole program with real processes, sockets and files."""

@@ -1,0 +1,1 @@
+"""Pure parts, exhaustively and quickly."""
