@@ -101,7 +101,9 @@ class Config:
     """The whole file. ``revision`` counts the versions accepted since start, from 1."""
 
     revision: int = 0
-    servers: Mapping[ServerName, ServerConfig] = MappingProxyType({})
+    servers: Mapping[ServerName, ServerConfig] = field(
+        default_factory=lambda: MappingProxyType({})  # in 3.11 it is no default: not hashable
+    )
     listen: Listen = Listen()
     api_key: str = field(default="", repr=False)
     require_mcp_auth: bool = False

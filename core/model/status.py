@@ -118,4 +118,6 @@ class Snapshot:
     config: Config = Config()
     config_problem: ConfigProblem | None = None
     endpoint: str | None = None  # "http://127.0.0.1:8080/mcp" once it answers
-    servers: Mapping[ServerName, ServerStatus] = MappingProxyType({})
+    servers: Mapping[ServerName, ServerStatus] = field(
+        default_factory=lambda: MappingProxyType({})  # in 3.11 it is no default: not hashable
+    )
