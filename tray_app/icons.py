@@ -1,0 +1,153 @@
+"""Draws the tray icons from ``assets/icons.json`` with Pillow, at any size, and keeps them.
+
+That file is the only source of the icons: Pillow cannot read SVG, and a rasteriser that can is
+a system library on every platform; a dozen shapes need neither. ``python -m tray_app.icons DIR``
+writes them all as PNG files for looking at.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image, ImageColor, ImageDraw
+
+from tray_app.view import IconState
+
+PANEL_SIZES = (16, 22, 24, 32, 48)
+"""Pixels; what Linux panels ask for at scale 1 and 2. The panel picks the nearest."""
+
+ALL_SIZES = (*PANEL_SIZES, 64)
+OVERSAMPLING = 8
+"""Shapes are drawn this many times larger and averaged down, for smooth edges."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pixmap:
+    """One picture as StatusNotifierItem wants it: ARGB32, network byte order, row by row."""
+
+    width: int
+    height: int
+    argb: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """One filled shape on the grid: its kind, its numbers as in the file, its colour."""
+
+    kind: str
+    numbers: tuple[float, ...]
+    colour: tuple[int, ...]
+
+
+@functools.cache
+def image(state: IconState, size: int) -> Image.Image:
+    """The icon as a picture of ``size`` by ``size`` pixels with transparency."""
+    grid, shapes = _drawings()
+    large = size * OVERSAMPLING
+    canvas = Image.new("RGBA", (large, large), (0, 0, 0, 0))
+    pen = ImageDraw.Draw(canvas)
+    for shape in shapes[state]:
+        _draw(pen, shape, large / grid)
+    return canvas.reduce(OVERSAMPLING)
+
+
+@functools.cache
+def pixmaps(state: IconState) -> tuple[Pixmap, ...]:
+    """The icon in all sizes a panel may ask for."""
+    return tuple(_pixmap(image(state, size)) for size in PANEL_SIZES)
+
+
+def _pixmap(picture: Image.Image) -> Pixmap:
+    red, green, blue, alpha = picture.split()
+    argb = Image.merge("RGBA", (alpha, red, green, blue)).tobytes()
+    return Pixmap(picture.width, picture.height, argb)
+
+
+def _draw(pen: ImageDraw.ImageDraw, shape: Shape, scale: float) -> None:
+    at = [number * scale for number in shape.numbers]
+    match shape.kind:
+        case "rounded":
+            x0, y0, x1, y1, radius = at
+            pen.rounded_rectangle((x0, y0, x1 - 1, y1 - 1), radius, shape.colour)
+        case "disc":
+            _disc(pen, at[0], at[1], at[2], shape.colour)
+        case "polygon":
+            pen.polygon(at, shape.colour)
+        case "line":
+            x0, y0, x1, y1, width = at
+            pen.line((x0, y0, x1, y1), shape.colour, round(width))
+            _disc(pen, x0, y0, width / 2, shape.colour)  # round ends
+            _disc(pen, x1, y1, width / 2, shape.colour)
+        case _:
+            raise ValueError(f"assets/icons.json: there is no shape {shape.kind!r}")
+
+
+def _disc(
+    pen: ImageDraw.ImageDraw, x: float, y: float, radius: float, colour: tuple[int, ...]
+) -> None:
+    pen.ellipse((x - radius, y - radius, x + radius - 1, y + radius - 1), colour)
+
+
+@functools.cache
+def _drawings() -> tuple[float, dict[IconState, tuple[Shape, ...]]]:
+    source = json.loads((_assets() / "icons.json").read_text(encoding="utf-8"))
+    colours = {name: ImageColor.getrgb(value) for name, value in source["colours"].items()}
+    return float(source["grid"]), {
+        IconState(name): tuple(_shape(shape, colours) for shape in shapes)
+        for name, shapes in source["icons"].items()
+    }
+
+
+def _shape(source: dict[str, object], colours: Mapping[str, tuple[int, ...]]) -> Shape:
+    colour = colours[str(source["colour"])]
+    ((kind, numbers),) = ((key, value) for key, value in source.items() if key != "colour")
+    if not isinstance(numbers, list):
+        raise TypeError(f"assets/icons.json: {kind} needs a list of numbers")
+    return Shape(kind, tuple(float(number) for number in numbers), colour)
+
+
+def _assets() -> Path:
+    """``tray_app/assets`` when installed, ``assets`` beside ``tray_app`` in the source tree."""
+    here = Path(__file__).resolve().parent
+    installed = here / "assets"
+    return installed if installed.is_dir() else here.parent / "assets"
+
+
+def write_all(directory: Path) -> list[Path]:
+    """Write every icon in every size as PNG, and one sheet of all on light, dark and grey."""
+    directory.mkdir(parents=True, exist_ok=True)
+    written = []
+    for state in IconState:
+        for size in ALL_SIZES:
+            written.append(directory / f"{state}-{size}.png")
+            image(state, size).save(written[-1])
+    written.append(directory / "sheet.png")
+    _sheet().save(written[-1])
+    return written
+
+
+def _sheet() -> Image.Image:
+    grounds = ("#ffffff", "#f6f5f4", "#8c8c8c", "#2e3436", "#000000")
+    step = max(ALL_SIZES) + 8
+    wide, high = step * len(ALL_SIZES), step * len(IconState)
+    sheet = Image.new("RGB", (wide * len(grounds), high * 2))
+    for column, ground in enumerate(grounds):
+        panel = Image.new("RGB", (wide, high), ground)
+        for row, state in enumerate(IconState):
+            for place, size in enumerate(ALL_SIZES):
+                picture = image(state, size)
+                panel.paste(picture, (place * step + 4, row * step + 4), picture)
+        sheet.paste(panel, (column * wide, 0))
+        sheet.paste(panel.convert("L").convert("RGB"), (column * wide, high))
+    return sheet
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("usage: python -m tray_app.icons DIRECTORY")
+    sys.stdout.writelines(f"{path}\n" for path in write_all(Path(sys.argv[1])))

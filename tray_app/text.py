@@ -1,0 +1,182 @@
+"""Every sentence a person sees in the tray, so that words can change without touching logic."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, tzinfo
+
+APP = "MCP Proxy"
+NEEDS_ATTENTION = "Needs attention"
+RESTART = "Restart"
+RETRY_NOW = "Retry now"
+ENABLE = "Enable"
+DISABLE = "Disable"
+VIEW_LOG = "View log"
+OPEN_CONFIG = "Open the config file"
+COPY_ENDPOINT = "Copy endpoint URL"
+
+LABEL_LIMIT = 100
+"""Characters in a menu line; longer ones make the menu wider than small screens."""
+
+
+def one_line(words: str, limit: int = LABEL_LIMIT) -> str:
+    """The words on one line, cut with an ellipsis beyond ``limit`` characters."""
+    flat = " ".join(words.split())
+    return flat if len(flat) <= limit else flat[: limit - 1].rstrip() + "…"
+
+
+def headline(words: str) -> str:
+    return f"{APP} - {words}"
+
+
+STARTING = "starting"
+STOPPING = "stopping"
+NO_SERVERS = "no servers configured"
+NOT_REACHABLE = "AI clients cannot connect"
+
+
+def all_disabled(count: int) -> str:
+    return "its only server is disabled" if count == 1 else f"all {count} servers are disabled"
+
+
+def ready_of(ready: int, wanted: int) -> str:
+    return f"{ready} of {wanted} ready"
+
+
+def stopped(count: int) -> str:
+    return f"{count} stopped"
+
+
+def need_sign_in(count: int) -> str:
+    return f"{count} needs sign-in" if count == 1 else f"{count} need sign-in"
+
+
+def need_approval(count: int) -> str:
+    return f"{count} needs approval" if count == 1 else f"{count} need approval"
+
+
+def waiting_to_try_again(count: int) -> str:
+    return f"{count} waiting to try again"
+
+
+def connecting(count: int) -> str:
+    return f"{count} connecting"
+
+
+def stopping(count: int) -> str:
+    return f"{count} stopping"
+
+
+def disabled(count: int) -> str:
+    return f"{count} disabled"
+
+
+def joined(parts: Sequence[str]) -> str:
+    return ", ".join(parts)
+
+
+def config_problem(problem: str) -> str:
+    return one_line(f"Config not applied, the previous one stays active: {problem}")
+
+
+def next_try(at: datetime, zone: tzinfo | None) -> str:
+    """The moment as a clock reads it in ``zone`` (None: this computer's)."""
+    return f"next try {at.astimezone(zone):%H:%M:%S}"
+
+
+def server_line(name: str, summary: str, detail: str = "", extra: str = "") -> str:
+    words = f"{name} - {summary}"
+    if extra:
+        words += f", {extra}"
+    if detail:
+        words += f": {detail}"
+    return one_line(words)
+
+
+def more_in_servers(count: int) -> str:
+    return f"and {count} more under Servers"
+
+
+def servers(count: int) -> str:
+    return f"Servers ({count})"
+
+
+def server_group(first: str, last: str, count: int) -> str:
+    return f"{first} to {last} ({count})"
+
+
+def quit_label(running: int) -> str:
+    if running == 0:
+        return "Quit"
+    return "Quit (stops 1 server)" if running == 1 else f"Quit (stops {running} servers)"
+
+
+def no_bus(reason: str) -> str:
+    return (
+        f"No tray icon: the desktop's message bus cannot be reached ({reason}). "
+        "The servers run on; the icon appears once a desktop session's bus answers "
+        "at DBUS_SESSION_BUS_ADDRESS."
+    )
+
+
+def no_host(desktop: str) -> str:
+    """``desktop``: what XDG_CURRENT_DESKTOP says, such as ``ubuntu:GNOME``."""
+    if "GNOME" in desktop.upper().split(":"):
+        fix = (
+            "GNOME shows tray icons only with the extension "
+            "'AppIndicator and KStatusNotifierItem Support'; install and enable it."
+        )
+    else:
+        fix = "Add a tray (status notifier) area to your panel."
+    return f"No tray icon: this desktop has nothing that shows one. {fix} The servers run on."
+
+
+ICON_SHOWN = "The tray icon is shown."
+
+
+def refused_by_host(reason: str) -> str:
+    return f"No tray icon: the panel refused it ({reason}). The servers run on."
+
+
+ALREADY_RUNNING = "MCP Proxy is already running. Its icon is in the tray."
+ACTION_FAILED = "That did not work"
+COPY_FAILED = "The endpoint URL could not be copied"
+
+
+def copy_by_hand(url: str, reason: str) -> str:
+    return f"{reason} The URL is {url}"
+
+
+NO_CLIPBOARD_TOOL = "No clipboard program was found; install wl-clipboard, xclip or xsel."
+NO_ENDPOINT = "There is no endpoint URL yet; the engine is not listening."
+
+
+def tool_failed(tool: str, reason: str) -> str:
+    return f"{tool} failed: {reason}."
+
+
+def exit_status(code: int) -> str:
+    return f"exit status {code}"
+
+
+NO_ANSWER = "it did not finish in time"
+
+
+def no_log_yet(path: str) -> str:
+    return f"This server has not written a log yet. It will be {path}"
+
+
+def no_such_file(path: str) -> str:
+    return f"There is no file {path}"
+
+
+def open_by_hand(path: str, reason: str) -> str:
+    return f"{reason} The file is {path}"
+
+
+NO_OPENER = "Nothing was found that opens files; install xdg-utils."
+
+
+def not_carried_out(server: str | None, message: str) -> str:
+    what = message or "The request could not be carried out; see the log."
+    return f"{server}: {what}" if server else what
