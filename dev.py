@@ -15,6 +15,7 @@ import os
 import shutil
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
@@ -149,8 +150,9 @@ def pip(environment: Path, *arguments: str) -> None:
     """Call an environment's pip; what it could not do becomes one sentence."""
     log = environment / "pip.log"
     log.unlink(missing_ok=True)
-    command = [str(interpreter(environment)), "-m", "pip", "--quiet", "--retries", "2"]
-    if call([*command, "--log", str(log), *arguments]) == 0:
+    command = [str(interpreter(environment)), "-m", "pip", *arguments]
+    command += ["--quiet", "--progress-bar", "off", "--retries", "2", "--log", str(log)]
+    if call(command) == 0:
         return
     enough_space(environment)
     said = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
@@ -183,7 +185,7 @@ class Turn:
     def __enter__(self) -> None:
         TOOLS.mkdir(exist_ok=True)
         self._file = (TOOLS / "setup.lock").open("a+b")
-        if os.name == "nt":
+        if sys.platform == "win32":
             import msvcrt
 
             self._file.seek(0)
@@ -216,22 +218,22 @@ def set_up(part: str) -> None:
         enough[0].write_text(value, encoding="utf-8")
 
 
-def hand_over(arguments: list[str]) -> int:
+def hand_over(arguments: list[str]) -> NoReturn:
     """Become another program, so that signals and the exit code are its own."""
     sys.stdout.flush()
     sys.stderr.flush()
-    if os.name != "nt":
-        os.execve(arguments[0], arguments, clean_environment())
-    import signal
-    import subprocess
+    if sys.platform == "win32":
+        import signal
+        import subprocess
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the program by itself
-    return subprocess.call(arguments, env=clean_environment())
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the program by itself
+        sys.exit(subprocess.call(arguments, env=clean_environment()))
+    os.execve(arguments[0], arguments, clean_environment())
 
 
 def run(arguments: list[str]) -> int:
     set_up("run")
-    return hand_over([str(program(VENV, "mcpproxy-tray")), *arguments])
+    hand_over([str(program(VENV, "mcpproxy-tray")), *arguments])
 
 
 def test(arguments: list[str]) -> int:
@@ -240,7 +242,7 @@ def test(arguments: list[str]) -> int:
     installed = call([str(interpreter(VENV)), "-m", "tests.real_servers.install"])
     if installed != 0:
         return installed
-    return hand_over([str(interpreter(VENV)), "-m", "pytest", *arguments])
+    hand_over([str(interpreter(VENV)), "-m", "pytest", *arguments])
 
 
 def check(arguments: list[str]) -> int:
@@ -265,7 +267,7 @@ def check(arguments: list[str]) -> int:
 def bench(arguments: list[str]) -> int:
     set_up("test")
     os.chdir(ROOT)
-    return hand_over([str(interpreter(VENV)), "-m", "tests.bench", *arguments])
+    hand_over([str(interpreter(VENV)), "-m", "tests.bench", *arguments])
 
 
 def resolve(*sources: str) -> dict[str, str]:
@@ -281,6 +283,7 @@ def resolve(*sources: str) -> dict[str, str]:
     if done.returncode != 0:
         raise SetupProblem("uv found no set of versions; its lines above say why.")
     entries: dict[str, str] = {}
+    entry = ""
     for line in done.stdout.splitlines():
         if not line.startswith((" ", "#")):
             entry = line

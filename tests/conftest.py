@@ -38,12 +38,11 @@ def watch_the_loops() -> Iterator[None]:
     guard = blockbuster.BlockBuster(["core", "tray_app"])
     for name in NOT_BLOCKING:
         del guard.functions[name]
-    original = blockbuster.blockbuster.BlockingError
-    blockbuster.blockbuster.BlockingError = BlockedTheLoop
-    guard.activate()
-    yield
-    guard.deactivate()
-    blockbuster.blockbuster.BlockingError = original
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(blockbuster.blockbuster, "BlockingError", BlockedTheLoop)
+        guard.activate()
+        yield
+        guard.deactivate()
 
 
 @pytest.fixture(autouse=True)

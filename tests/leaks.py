@@ -18,7 +18,7 @@ OPEN_FILES = Path("/proc/self/fd")
 def alive(pid: int) -> bool:
     """Whether a process still runs; one that ended but was not collected (a zombie) does not."""
     try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
 

@@ -38,7 +38,8 @@ def install_node_servers() -> None:
     NODE_SERVERS.mkdir(exist_ok=True)
     (NODE_SERVERS / "package.json").write_text(package, encoding="utf-8")
     command = [npm, "install", "--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund"]
-    if dev.call([*command, "--loglevel=error"], cwd=NODE_SERVERS) != 0:
+    command += ["--no-update-notifier", "--loglevel=error"]
+    if dev.call(command, cwd=NODE_SERVERS) != 0:
         dev.enough_space(NODE_SERVERS)
         raise dev.SetupProblem(
             "npm could not install the test servers; its lines above say why. "
