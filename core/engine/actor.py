@@ -11,7 +11,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import assert_never
 
@@ -50,7 +50,7 @@ class _Connection:
     actor: Actor
     epoch: int
     opened_at: float
-    closing: asyncio.Event = field(default_factory=asyncio.Event)
+    closing: asyncio.Future[None]
     session: Session | None = None
     task: asyncio.Task[Fault | None] | None = None
     limit: Timer | None = None
@@ -169,7 +169,8 @@ class Actor:
                 assert_never(effect)
 
     def _open(self, epoch: int, config: ServerConfig) -> None:
-        connection = _Connection(self, epoch, self.world.clock.now())
+        closing = asyncio.get_running_loop().create_future()
+        connection = _Connection(self, epoch, self.world.clock.now(), closing)
         self._connection = connection
         connection.task = self.world.tasks.create_task(
             _contained(self.world.connect, config, connection), name=f"server {config.name}"
@@ -182,7 +183,7 @@ class Actor:
         connection = self._connection
         assert connection is not None
         assert connection.task is not None
-        connection.closing.set()
+        connection.closing.set_result(None)
         clock = self.world.clock
         connection.limit = clock.call_at(clock.now() + CLOSE_LIMIT, connection.task.cancel)
 

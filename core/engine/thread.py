@@ -9,14 +9,13 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar
 
 from core.errors import EngineStopped
 from core.model.intents import Intent
 from core.model.status import Snapshot
 from core.ports import Door, Subscription
-
 
 T = TypeVar("T")
 
@@ -44,7 +43,7 @@ class EngineThread:
         program: Program,
         loop_factory: Callable[[], asyncio.AbstractEventLoop] = new_loop,
     ) -> None:
-        self.stopped: Future[None] = Future()  # completes when the thread has ended
+        self.stopped: Future[None] = Future()  # completes when the engine has ended
         self._program = program
         self._loop_factory = loop_factory
         self._started: Future[Door] = Future()
@@ -54,11 +53,14 @@ class EngineThread:
         # either carried out or refused, and never left pending.
         self._gate = threading.Lock()
         self._open = False
-        self._thread = threading.Thread(target=self._run, name="engine")
 
     def start(self, timeout: float) -> None:
         """Return once the engine is up, or raise what its start raised (TimeoutError if late)."""
-        self._thread.start()
+        # An executor of one thread, because its future carries any exception across by itself.
+        executor = ThreadPoolExecutor(1, thread_name_prefix="engine")
+        self.stopped = executor.submit(self._run)
+        self.stopped.add_done_callback(self._ended_before_start)
+        executor.shutdown(wait=False)
         self._door = self._started.result(timeout)
 
     @property
@@ -84,11 +86,6 @@ class EngineThread:
         assert self._door is not None
         return self._hand_over(self._door.submit(intent))
 
-    def join(self, timeout: float | None = None) -> bool:
-        """Wait for the thread to end; True if it has."""
-        self._thread.join(timeout)
-        return not self._thread.is_alive()
-
     def _hand_over(self, work: Coroutine[Any, Any, T]) -> Future[T]:
         with self._gate:
             if self._open and self._loop is not None:
@@ -99,21 +96,13 @@ class EngineThread:
         return refused
 
     def _run(self) -> None:
-        try:
-            with asyncio.Runner(loop_factory=self._loop_factory) as runner:
-                self._loop = runner.get_loop()
-                runner.run(self._main())
-        except (Exception, asyncio.CancelledError) as failure:
-            self._report(failure)
-        else:
-            self.stopped.set_result(None)
+        with asyncio.Runner(loop_factory=self._loop_factory) as runner:
+            self._loop = runner.get_loop()
+            runner.run(self._main())
 
-    def _report(self, failure: BaseException) -> None:
+    def _ended_before_start(self, stopped: Future[None]) -> None:
         if not self._started.done():
-            self._started.set_exception(failure)
-            self.stopped.set_result(None)
-        else:
-            self.stopped.set_exception(failure)
+            self._started.set_exception(stopped.exception() or EngineStopped("It ended at once."))
 
     async def _main(self) -> None:
         def started(door: Door) -> None:

@@ -1,0 +1,1 @@
+"""The driven side: the MCP servers we start and talk to."""

@@ -1,0 +1,227 @@
+"""One connection to one stdio server, from spawn to the last process gone, in one task.
+
+Nothing is started beside the task that runs it. What ends the connection (the process, its
+output, the wish to close) completes ``_down`` and fails every request in flight, so that each
+await below ends by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+
+from core.model.config import EnvironmentPolicy, ServerConfig, Stdio
+from core.model.faults import Fault, FaultCode
+from core.model.status import Peer
+from core.ports import Link
+from core.protocol.calls import CallTimeout, ConnectionLost, TooBusy
+from core.telemetry.counters import Counters
+from core.upstream import classify
+from core.upstream.child import Child, Grace
+from core.upstream.environment import MissingSecret, SearchPath, redacted
+from core.upstream.handshake import (
+    CHANGES,
+    BadHandshake,
+    Introduction,
+    list_everything,
+    shake_hands,
+    tools_of,
+)
+from core.upstream.launch import Launch, prepare
+from core.upstream.multiplexer import Multiplexer
+
+REFRESH_EVERY = 2.0  # seconds at least between two re-readings of a server's lists
+LOG_LINES = 20  # last stderr lines kept for messages
+
+log = logging.getLogger(__name__)
+
+OpenLog = Callable[[ServerConfig], Callable[[str], None]]
+"""Gives the way to write lines into a server's own log."""
+
+
+class StdioConnector:
+    """Implements ``core.ports.Connector`` for servers that are child processes."""
+
+    def __init__(
+        self,
+        *,
+        version: str,
+        environ: Mapping[str, str],
+        policy: Callable[[], EnvironmentPolicy],
+        grace: Callable[[], Grace],
+        open_log: OpenLog,
+        counters: Counters,
+    ) -> None:
+        self.version = version
+        self.counters = counters
+        self.open_log = open_log
+        self._environ = environ
+        self._policy = policy
+        self._grace = grace
+        self._path = SearchPath(environ)
+
+    async def __call__(self, config: ServerConfig, link: Link) -> Fault | None:
+        if not isinstance(config.transport, Stdio):
+            return Fault(
+                FaultCode.UNSUPPORTED,
+                "This version starts servers by command; servers by url cannot be used yet.",
+            )
+        path = await self._path.get()
+        try:
+            launch = await asyncio.to_thread(
+                prepare, config.transport, self._policy(), self._environ, path
+            )
+        except MissingSecret as error:
+            return classify.missing_secret(str(error))
+        if isinstance(launch, Fault):
+            return launch
+        connection = _Connection(self, config, link, launch)
+        try:
+            return await connection.run()
+        finally:
+            await connection.child.close(self._grace())
+
+
+class _Connection:
+    def __init__(
+        self, connector: StdioConnector, config: ServerConfig, link: Link, launch: Launch
+    ) -> None:
+        self._connector = connector
+        self._config = config
+        self._link = link
+        self._launch = launch
+        self._write_log = connector.open_log(config)
+        self._last_lines: deque[str] = deque(maxlen=LOG_LINES)
+        self._ready = False
+        loop = asyncio.get_running_loop()
+        self._down: asyncio.Future[None] = loop.create_future()
+        self._stale: set[str] = set()  # lists the server said have changed
+        self._stale_told: asyncio.Future[None] = loop.create_future()
+        self._refreshed_at = 0.0
+        self._session = Multiplexer(
+            self._send,
+            concurrency=config.max_concurrent_requests,
+            call_timeout=config.call_timeout,
+            violation=self._violation,
+            notified=self._notified,
+        )
+        self.child = Child(self._session.received, self._log)
+
+    async def run(self) -> Fault | None:
+        """Returns why it ended; the caller closes the child."""
+        try:
+            await self.child.start(self._launch.argv, self._launch.env, self._launch.working_dir)
+        except OSError as error:
+            return classify.spawn_failed(self._launch.argv[0], error)
+        self.child.gone.add_done_callback(self._bring_down)
+        self._link.closing.add_done_callback(self._bring_down)
+        try:
+            return await self._talk()
+        except ConnectionLost:
+            return self._why_ended()
+        finally:
+            self._link.closing.remove_done_callback(self._bring_down)
+            self._session.lose()
+
+    async def _talk(self) -> Fault | None:
+        limit = self._config.init_timeout
+        try:
+            async with asyncio.timeout(limit):
+                introduction = await shake_hands(self._session, self._connector.version)
+                self._session.catalogue = await list_everything(self._session, self._violation)
+        except (TimeoutError, CallTimeout):
+            return classify.handshake_timeout(limit, self._log_tail())
+        except BadHandshake as error:
+            return classify.handshake_invalid(str(error), self._log_tail())
+        self._ready = True
+        self._link.connected(self._session, self._peer(introduction))
+        while not self._down.done():
+            await asyncio.wait([self._down, self._stale_told], return_when=asyncio.FIRST_COMPLETED)
+            if self._stale:
+                await self._refresh(introduction)
+        return self._why_ended()
+
+    async def _refresh(self, introduction: Introduction) -> None:
+        """Re-read what changed, at most once in a while however often the server says so."""
+        loop = asyncio.get_running_loop()
+        due_in = self._refreshed_at + REFRESH_EVERY - loop.time()
+        if due_in > 0:
+            await asyncio.wait([self._down], timeout=due_in)
+        if self._down.done():
+            return
+        stale, self._stale = self._stale, set()
+        self._stale_told = loop.create_future()
+        self._refreshed_at = loop.time()
+        try:
+            self._session.catalogue = await list_everything(
+                self._session, self._violation, frozenset(stale)
+            )
+        except (CallTimeout, TooBusy) as error:
+            log.warning(
+                "lists not read again",
+                extra={"fields": {"server": self._config.name, "why": str(error)}},
+            )
+            self._mark_stale(stale)
+            return
+        self._link.peer_changed(self._peer(introduction))
+        for method, fields in CHANGES.items():
+            if stale.intersection(fields):
+                self._session.broadcast(method, b"")
+
+    def _peer(self, introduction: Introduction) -> Peer:
+        catalogue = self._session.catalogue
+        return Peer(
+            name=introduction.name,
+            version=introduction.version,
+            protocol_version=self._session.hello.protocol_version,
+            pid=self.child.pid,
+            tools=tools_of(catalogue.tools, self._violation),
+            prompt_count=len(catalogue.prompts),
+            resource_count=len(catalogue.resources),
+        )
+
+    # --- what arrives -------------------------------------------------------------------------
+
+    def _send(self, line: bytes) -> None:
+        self.child.write(line)
+
+    def _notified(self, method: str, params: bytes) -> None:
+        changed = CHANGES.get(method)
+        if changed is None:
+            self._session.broadcast(method, params)
+            return
+        self._mark_stale(changed)
+
+    def _mark_stale(self, lists: Iterable[str]) -> None:
+        self._stale.update(lists)
+        if not self._stale_told.done():
+            self._stale_told.set_result(None)
+
+    def _bring_down(self, _: asyncio.Future[None]) -> None:
+        if not self._down.done():
+            self._down.set_result(None)
+        self._session.lose()
+
+    def _violation(self, kind: str, what: str) -> None:
+        self._connector.counters.protocol_violations.inc(self._config.name, kind)
+        self._log(f"[not MCP: {kind}] {what}")
+
+    def _log(self, line: str) -> None:
+        line = redacted(line, self._launch.secrets)
+        self._last_lines.append(line)
+        self._write_log(line)
+
+    def _log_tail(self) -> str:
+        return "\n".join(self._last_lines)
+
+    # --- the end ------------------------------------------------------------------------------
+
+    def _why_ended(self) -> Fault | None:
+        if self._link.closing.done():
+            return None
+        returncode = self.child.returncode
+        if returncode is None:
+            return classify.output_closed(self._log_tail())
+        return classify.exited(returncode, self._ready, self._log_tail())

@@ -1,0 +1,145 @@
+"""What a child process gets to see: an allow-list of our variables, its own, and references.
+
+An allow-list, because a deny-list always misses one: a server must not see our key, other
+servers' values, or variables that change how programs are loaded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from core.model.config import EnvironmentPolicy, Setting, Stdio
+
+SAFE = frozenset(
+    {
+        *("HOME", "LOGNAME", "PATH", "SHELL", "TERM", "USER", "LANG", "LANGUAGE", "TZ", "TMPDIR"),
+        *("XDG_CACHE_HOME", "XDG_CONFIG_DIRS", "XDG_CONFIG_HOME", "XDG_DATA_DIRS"),
+        *("XDG_DATA_HOME", "XDG_RUNTIME_DIR", "XDG_STATE_HOME"),
+        # Windows programs do not start without these
+        *("APPDATA", "COMSPEC", "HOMEDRIVE", "HOMEPATH", "LOCALAPPDATA", "PATHEXT"),
+        *("PROGRAMDATA", "PROGRAMFILES", "PROGRAMFILES(X86)", "SYSTEMDRIVE", "SYSTEMROOT"),
+        *("TEMP", "TMP", "USERNAME", "USERPROFILE", "WINDIR"),
+    }
+)
+SHELL_LIMIT = 5.0  # seconds a login shell gets to tell its PATH
+
+_REFERENCE = re.compile(r"\$\{(env|keyring):([^}]*)\}")
+_SECRET_NAME = re.compile(r"key|token|secret|passw|credential|auth", re.IGNORECASE)
+_SECRET_LENGTH = 6  # shorter values would blot out ordinary words
+
+log = logging.getLogger(__name__)
+
+
+class MissingSecret(Exception):
+    """A reference has no value; ``str()`` says which and what to do."""
+
+
+def resolve(text: str, environ: Mapping[str, str]) -> str:
+    """Put the values in place of ``${env:NAME}``. Raises MissingSecret."""
+
+    def value(match: re.Match[str]) -> str:
+        kind, name = match.groups()
+        if kind == "keyring":
+            raise MissingSecret(
+                f"{match[0]} cannot be read: this version knows no keyring. "
+                "Use ${env:NAME} and set that variable."
+            )
+        if name not in environ:
+            raise MissingSecret(
+                f"{match[0]} has no value: set the environment variable {name} "
+                "where MCP Proxy Tray is started."
+            )
+        return environ[name]
+
+    return _REFERENCE.sub(value, text)
+
+
+def child_environment(
+    transport: Stdio, policy: EnvironmentPolicy, environ: Mapping[str, str], path: str
+) -> dict[str, str]:
+    """The whole environment of one child; later sources win. Raises MissingSecret."""
+    names = set(policy.allowed_system_vars)
+    child: dict[str, str] = {}
+    for name, value in environ.items():
+        safe = name.upper() in SAFE or name.startswith("LC_")
+        if (policy.inherit_system_safe and safe) or name in names:
+            child[name] = value
+    child["PATH"] = path
+    for setting in (*policy.custom_vars, *transport.env):
+        child[setting.name] = resolve(setting.value, environ)
+    return child
+
+
+def secrets_of(settings: Iterable[Setting], environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Values that must not appear in logs or messages, longest first."""
+    values = {
+        resolve(setting.value, environ)
+        for setting in settings
+        if _SECRET_NAME.search(setting.name) or _REFERENCE.search(setting.value)
+    }
+    return tuple(sorted((v for v in values if len(v) >= _SECRET_LENGTH), key=len, reverse=True))
+
+
+def redacted(text: str, secrets: Iterable[str]) -> str:
+    """The text with every secret value blotted out."""
+    for secret in secrets:
+        text = text.replace(secret, "***")
+    return text
+
+
+class SearchPath:
+    """The PATH for children: ours, the login shell's, and where our own command lives.
+
+    A desktop program is often started with a bare PATH, so that `npx` is not found although the
+    person's terminal finds it. The login shell is asked once, when a child is first started.
+    """
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self._lock = asyncio.Lock()
+        self._path: str | None = None
+
+    async def get(self) -> str:
+        async with self._lock:  # the first few servers ask at the same moment
+            if self._path is None:
+                shell = await asyncio.to_thread(_login_shell_path, self._environ)
+                own = str(Path(sys.executable).parent)
+                self._path = merged(self._environ.get("PATH", os.defpath), shell, own)
+        return self._path
+
+
+def merged(*paths: str) -> str:
+    """All directories of all paths, each once, first come first."""
+    entries = (entry for path in paths for entry in path.split(os.pathsep))
+    return os.pathsep.join(dict.fromkeys(entry for entry in entries if entry))
+
+
+def _login_shell_path(environ: Mapping[str, str]) -> str:
+    """What PATH is in the person's terminal; empty when it cannot be learnt."""
+    shell = environ.get("SHELL", "")
+    if sys.platform == "win32" or not shell:
+        return ""
+    mark = "mcpproxy-path:"
+    try:
+        told = subprocess.run(
+            [shell, "-ilc", f'printf "\\n{mark}%s\\n" "$PATH"'],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=dict(environ),
+            start_new_session=True,
+            timeout=SHELL_LIMIT,
+            check=False,
+        ).stdout.decode(errors="replace")
+    except (OSError, subprocess.TimeoutExpired) as error:
+        log.warning("login shell not asked", extra={"fields": {"shell": shell, "why": str(error)}})
+        return ""
+    lines = [line for line in told.splitlines() if line.startswith(mark)]
+    return lines[-1].removeprefix(mark) if lines else ""

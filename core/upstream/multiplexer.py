@@ -1,0 +1,255 @@
+"""Many requests of many askers over one connection to a server, each getting its own answer.
+
+Ids and progress tokens are ours on the wire, since those of two clients may collide; the asker's
+own are put back on the way out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import deque
+from collections.abc import Callable
+
+import msgspec
+
+from core.protocol import envelope
+from core.protocol.calls import (
+    Call,
+    CallTimeout,
+    Catalogue,
+    ConnectionLost,
+    Hello,
+    Notify,
+    Reply,
+    TooBusy,
+)
+from core.protocol.codes import Code
+from core.protocol.envelope import Kind, Malformed
+from core.protocol.framing import EDGE, Oversize
+
+WAITING_LIMIT = 256  # requests kept for one server beyond those in flight
+ABANDONED_KEPT = 1024  # ids whose late answers are expected and dropped in silence
+
+# Where serialisers put the envelope's id: at the very start, or at the very end. An "id" further
+# in belongs to the payload.
+_ID_FIRST = re.compile(rb'\s*\{\s*(?:"jsonrpc"\s*:\s*"2\.0"\s*,\s*)?"id"\s*:\s*(\d+)\s*,')
+_ID_LAST = re.compile(rb',\s*"id"\s*:\s*(\d+)\s*\}\s*$')
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+class Multiplexer:
+    """Implements ``core.protocol.calls.Session`` over a way to write lines."""
+
+    def __init__(
+        self,
+        write: Callable[[bytes], None],
+        *,
+        concurrency: int,
+        call_timeout: float,
+        violation: Callable[[str, str], None],
+        notified: Notify,
+    ) -> None:
+        self.hello = Hello("")
+        self.catalogue = Catalogue()
+        self._write = write
+        self._concurrency = concurrency
+        self._call_timeout = call_timeout
+        self._violation = violation  # (kind, what) of something MCP does not allow
+        self._notified = notified
+        self._loop = asyncio.get_running_loop()
+        self._next_id = 1
+        self._in_flight: dict[bytes, _Pending] = {}  # by id as JSON; at most _concurrency
+        self._waiting: deque[_Pending] = deque()
+        self._abandoned: deque[bytes] = deque(maxlen=ABANDONED_KEPT)
+        self._listeners: dict[int, Notify] = {}
+        self._lost = False
+
+    # --- the askers' side ---------------------------------------------------------------------
+
+    def start(self, method: str, params: bytes) -> Call:
+        if self._lost:
+            raise ConnectionLost("the connection is closing")
+        if len(self._waiting) >= WAITING_LIMIT:
+            raise TooBusy(f"{WAITING_LIMIT} requests already wait for this server")
+        call = Call()
+        call.upstream_id = self._next_id
+        self._next_id += 1
+        pending = _Pending(call, method, params)
+        pending.timer = self._loop.call_later(self._call_timeout, self._expire, pending)
+        if len(self._in_flight) < self._concurrency:
+            self._send(pending)
+        else:
+            self._waiting.append(pending)
+        return call
+
+    def cancel(self, call: Call, reason: str) -> None:
+        pending = self._in_flight.get(b"%d" % call.upstream_id)
+        if pending is not None:
+            self._abandon(pending, reason)
+        for pending in self._waiting:
+            if pending.call is call:
+                pending.settle()
+                self._waiting.remove(pending)
+                break
+
+    def notify(self, method: str, params: bytes) -> None:
+        if not self._lost:
+            self._write(envelope.notification(method, params) + b"\n")
+
+    def listen(self, notify: Notify) -> Callable[[], None]:
+        key = id(notify)
+        self._listeners[key] = notify
+        return lambda: self._listeners.pop(key, None) and None
+
+    def broadcast(self, method: str, params: bytes) -> None:
+        """Pass a notification that belongs to no request on to everyone who listens."""
+        for notify in tuple(self._listeners.values()):
+            notify(method, params)
+
+    # --- the wire's side ----------------------------------------------------------------------
+
+    def received(self, frame: bytes | Oversize) -> None:
+        """Take one line of the server's; nothing it may hold raises."""
+        if isinstance(frame, Oversize):
+            self._refuse("too_long", frame.head, frame.tail, f"{frame.length} bytes in one line")
+            return
+        try:
+            message = envelope.decode(frame)
+            kind = envelope.kind_of(message)
+        except Malformed as problem:
+            self._refuse(problem.kind, frame[:EDGE], frame[-EDGE:], str(problem))
+            return
+        match kind:
+            case Kind.RESULT:
+                self._answered(bytes(message.id), Reply(result=message.result))
+            case Kind.ERROR:
+                self._answered(bytes(message.id), Reply(error=message.error))
+            case Kind.NOTIFICATION:
+                self._notification(str(message.method), bytes(message.params))
+            case Kind.REQUEST:
+                self._requested(bytes(message.id), str(message.method))
+
+    def lose(self) -> None:
+        """The connection is over: everyone still waiting learns it at once."""
+        self._lost = True
+        unanswered = [*self._in_flight.values(), *self._waiting]
+        self._in_flight.clear()
+        self._waiting.clear()
+        for pending in unanswered:
+            pending.settle()
+            pending.call.fail(ConnectionLost("the server went away before it answered"))
+
+    # --- inside -------------------------------------------------------------------------------
+
+    def _send(self, pending: _Pending) -> None:
+        request_id = pending.call.upstream_id
+        self._in_flight[b"%d" % request_id] = pending
+        params = pending.params
+        if b'"progressToken"' in params:
+            params, pending.token = _with_token(params, request_id)
+        self._write(envelope.request(request_id, pending.method, params) + b"\n")
+
+    def _send_next(self) -> None:
+        if self._waiting and len(self._in_flight) < self._concurrency:
+            self._send(self._waiting.popleft())
+
+    def _answered(self, request_id: bytes, reply: Reply) -> None:
+        pending = self._in_flight.pop(request_id, None)
+        if pending is None:
+            if request_id not in self._abandoned:
+                self._violation("unknown_id", f"an answer to {request_id[:64]!r}, never asked")
+            return
+        pending.settle()
+        pending.call.finish(reply)
+        self._send_next()
+
+    def _notification(self, method: str, params: bytes) -> None:
+        if method != "notifications/progress":
+            self._notified(method, params)
+            return
+        token, rest = _token_of(params)
+        pending = self._in_flight.get(token)
+        if pending is None or not pending.token:
+            if token not in self._abandoned:
+                self._violation("unknown_token", f"progress for {token[:64]!r}, never asked")
+            return
+        rest["progressToken"] = msgspec.Raw(pending.token)
+        pending.call.event(method, msgspec.json.encode(rest))
+
+    def _requested(self, request_id: bytes, method: str) -> None:
+        if method == "ping":
+            answer = envelope.result(request_id, b"{}")
+        else:
+            # We declared no client capabilities, so nothing else may be asked of us
+            # (MCP 2025-11-25, basic/lifecycle#operation); an answer keeps the server going.
+            self._violation("unexpected_request", f"a request {method[:64]!r}")
+            why = envelope.error_object(
+                Code.METHOD_NOT_FOUND, f"{method} is not offered by this client"
+            )
+            answer = envelope.error(request_id, why)
+        self._write(answer + b"\n")
+
+    def _refuse(self, kind: str, head: bytes, tail: bytes, why: str) -> None:
+        """Count what cannot be read; if it was an answer, its asker gets an error."""
+        self._violation(kind, f"{why}: {head[:200]!r}")
+        match = _ID_FIRST.match(head) or _ID_LAST.search(tail)
+        if match is not None and match[1] in self._in_flight:
+            told = f"The server's answer could not be read ({why})."
+            reply = Reply(error=envelope.error_object(Code.INTERNAL_ERROR, told))
+            self._answered(match[1], reply)
+
+    def _expire(self, pending: _Pending) -> None:
+        failure = CallTimeout(f"no answer to {pending.method} in {self._call_timeout:g} s")
+        if pending in self._waiting:
+            self._waiting.remove(pending)
+        else:
+            self._abandon(pending, "The request timed out.")
+        pending.call.fail(failure)
+
+    def _abandon(self, pending: _Pending, reason: str) -> None:
+        request_id = b"%d" % pending.call.upstream_id
+        pending.settle()
+        self._in_flight.pop(request_id, None)
+        self._abandoned.append(request_id)
+        told = {"requestId": pending.call.upstream_id, "reason": reason}
+        self.notify("notifications/cancelled", msgspec.json.encode(told))
+        self._send_next()
+
+
+class _Pending:
+    """A request waiting for its turn or for its answer."""
+
+    __slots__ = ("call", "method", "params", "timer", "token")
+
+    def __init__(self, call: Call, method: str, params: bytes) -> None:
+        self.call = call
+        self.method = method
+        self.params = params
+        self.token = b""  # the asker's progress token, as JSON
+        self.timer: asyncio.TimerHandle | None = None
+
+    def settle(self) -> None:
+        if self.timer is not None:
+            self.timer.cancel()
+
+
+def _with_token(params: bytes, token: int) -> tuple[bytes, bytes]:
+    """The params with our progress token in place of the asker's, and the asker's."""
+    try:
+        members = _members.decode(params)
+        meta = _members.decode(members["_meta"])
+        own = bytes(meta["progressToken"])
+    except (msgspec.DecodeError, KeyError):
+        return params, b""  # the word stood elsewhere, in an argument for example
+    meta["progressToken"] = msgspec.Raw(b"%d" % token)
+    members["_meta"] = msgspec.Raw(msgspec.json.encode(meta))
+    return msgspec.json.encode(members), own
+
+
+def _token_of(params: bytes) -> tuple[bytes, dict[str, msgspec.Raw]]:
+    try:
+        members = _members.decode(params)
+    except msgspec.DecodeError:
+        return b"", {}
+    return bytes(members.get("progressToken", b"")), members
