@@ -1,0 +1,194 @@
+"""The keys of the config file, their defaults and the rules that hold between them.
+
+Keys this version does not know are left alone: they may belong to a newer version or to
+another program that reads the same file.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from core.config.fields import Place, Reading
+from core.config.jsonc import Document, Path
+from core.config.servers import read_servers
+from core.model.config import (
+    Config,
+    EnvironmentPolicy,
+    Listen,
+    Logging,
+    Problem,
+    ServerName,
+)
+
+MOST_TOOLS = 1000
+MOST_BACKUPS = 100
+DEFAULT_CALL_TIMEOUT = 120.0
+
+_DEFAULTS = Config()
+_LEVELS = {  # as people write them, and as the standard library calls them
+    "trace": "debug",
+    "debug": "debug",
+    "info": "info",
+    "warn": "warning",
+    "warning": "warning",
+    "error": "error",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overrides:
+    """What environment and flags set, over the file; None leaves it to the file."""
+
+    listen: str | None = None
+    api_key: str | None = field(default=None, repr=False)
+    log_level: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a document says; ``config`` is only fit for use when there are no problems.
+
+    ``entries`` leads to each server's entry in the document, for editing it.
+    """
+
+    config: Config
+    problems: tuple[Problem, ...]
+    entries: Mapping[ServerName, Path]
+    has_api_key: bool
+
+
+def read(document: Document, overrides: Overrides) -> Outcome:
+    """Check the whole document and note everything that is wrong with it (spec.md §4)."""
+    reading = Reading(document)
+    root = Place("", document.root)
+    reading.object(root)
+    reading.note_repetitions(root)
+
+    key_place = reading.member(root, "api_key")
+    key = reading.text(key_place)
+    if overrides.api_key is not None:
+        key = overrides.api_key
+    auth_place = reading.member(root, "require_mcp_auth")
+    auth = reading.boolean(auth_place, _DEFAULTS.require_mcp_auth)
+    if auth and key == "":
+        message = "needs a key to ask for, but api_key is empty: leave api_key out to get one"
+        reading.complain("require_mcp_auth", message, auth_place)
+
+    call_timeout = reading.duration(reading.member(root, "call_tool_timeout"), DEFAULT_CALL_TIMEOUT)
+    found = read_servers(reading, root, call_timeout)
+    config = Config(
+        servers=found.servers,
+        listen=_listen(reading, reading.member(root, "listen"), overrides.listen, auth),
+        api_key=key or "",
+        require_mcp_auth=auth,
+        tools_limit=reading.integer(
+            reading.member(root, "tools_limit"), _DEFAULTS.tools_limit, 1, MOST_TOOLS
+        ),
+        environment=_environment(reading, reading.object(reading.member(root, "environment"))),
+        logging=_logging(
+            reading, reading.object(reading.member(root, "logging")), overrides.log_level
+        ),
+        metrics_enabled=_metrics_enabled(reading, root),
+    )
+    problems = sorted(reading.problems, key=lambda problem: problem.line or 0)
+    return Outcome(
+        config=config,
+        problems=tuple(problems),
+        entries=found.entries,
+        has_api_key=key_place is not None,
+    )
+
+
+def parse_listen(text: str) -> Listen:
+    """``HOST:PORT``; no host means this machine only. Raises ValueError saying what is wrong.
+
+    An IPv6 address stands in brackets, as in ``[::1]:8080``.
+    """
+    host, colon, port_text = text.strip().rpartition(":")
+    if not colon or not (port_text.isascii() and port_text.isdigit()) or int(port_text) > 65535:
+        raise ValueError('expected HOST:PORT, like "127.0.0.1:8080"')
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+        if not _is_address(host):
+            raise ValueError("there is no IPv6 address in the brackets")
+    elif ":" in host:
+        raise ValueError('an IPv6 address stands in brackets, like "[::1]:8080"')
+    elif any(character.isspace() or character in "/@?#[]" for character in host):
+        raise ValueError('expected HOST:PORT, like "127.0.0.1:8080", not a URL')
+    return Listen(host or _DEFAULTS.listen.host, int(port_text))
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach an address; an unknown name counts as reachable."""
+    if host.lower() == "localhost":
+        return True
+    return _is_address(host) and ipaddress.ip_address(host).is_loopback
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _listen(reading: Reading, place: Place | None, override: str | None, auth: bool) -> Listen:
+    text = reading.text(place) if place is not None else None
+    source = ""
+    if override is not None:
+        text, place, source = override, None, " (as --listen or MCPPROXY_LISTEN says)"
+    if text is None:
+        return _DEFAULTS.listen
+    try:
+        listen = parse_listen(text)
+    except ValueError as error:
+        reading.complain("listen", f"{error}{source}", place)
+        return _DEFAULTS.listen
+    if not auth and not is_loopback(listen.host):
+        message = (
+            f"other machines can reach {listen.host}{source}: "
+            'set "require_mcp_auth": true, or listen on 127.0.0.1'
+        )
+        reading.complain("listen", message, place)
+    return listen
+
+
+def _environment(reading: Reading, place: Place | None) -> EnvironmentPolicy:
+    default = _DEFAULTS.environment
+    custom = reading.variables(reading.member(place, "custom_vars"))
+    return EnvironmentPolicy(
+        inherit_system_safe=reading.boolean(
+            reading.member(place, "inherit_system_safe"), default.inherit_system_safe
+        ),
+        allowed_system_vars=reading.texts(reading.member(place, "allowed_system_vars")),
+        custom_vars=custom,
+    )
+
+
+def _logging(reading: Reading, place: Place | None, override: str | None) -> Logging:
+    default = _DEFAULTS.logging
+    level_place = reading.member(place, "level")
+    level = reading.text(level_place)
+    source = ""
+    if override is not None:
+        level, level_place, source = override, None, " (as --log-level or MCPPROXY_LOG_LEVEL says)"
+    if level is not None and level.lower() not in _LEVELS:
+        names = ", ".join(_LEVELS)
+        reading.complain("logging.level", f"must be one of {names}{source}", level_place)
+        level = None
+    backups_place = reading.member(place, "max_backups")
+    return Logging(
+        level=_LEVELS[level.lower()] if level is not None else default.level,
+        max_size=reading.size(reading.member(place, "max_size"), default.max_size),
+        max_backups=reading.integer(backups_place, default.max_backups, 0, MOST_BACKUPS),
+        json_format=reading.boolean(reading.member(place, "json_format"), default.json_format),
+    )
+
+
+def _metrics_enabled(reading: Reading, root: Place) -> bool:
+    observability = reading.object(reading.member(root, "observability"))
+    metrics = reading.object(reading.member(observability, "metrics"))
+    return reading.boolean(reading.member(metrics, "enabled"), _DEFAULTS.metrics_enabled)

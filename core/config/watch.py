@@ -1,0 +1,82 @@
+"""Tells when a file may have changed, once it is quiet again."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from core.config.places import places
+
+if TYPE_CHECKING:
+    from core.config.directories import Directories
+
+QUIET = 0.2
+"""Seconds without a change after which a burst of changes counts as over."""
+
+_MOST_ROUNDS = 5
+
+
+class FileWatch:
+    """An async context manager around the watching of one path; no polling, no idle cost.
+
+    To miss nothing: ``follow``, look at the file, then wait for ``changed``, and so on.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._touched = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._directories: Directories | None = None
+
+    async def __aenter__(self) -> Self:
+        """Raises OSError when the system has no more watches to give."""
+        self._directories = await asyncio.to_thread(self._open)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._directories is not None:
+            await asyncio.to_thread(self._directories.close)
+
+    async def follow(self) -> None:
+        """Watch where the path leads now; links and directories may be others than before.
+
+        Raises OSError as entering does.
+        """
+        await asyncio.to_thread(self._follow)
+
+    async def changed(self) -> None:
+        """Return when something has changed and then nothing for ``QUIET`` seconds."""
+        await self._touched.wait()
+        while True:
+            self._touched.clear()
+            try:
+                async with asyncio.timeout(QUIET):
+                    await self._touched.wait()
+            except TimeoutError:
+                return
+
+    def _open(self) -> Directories:
+        from core.config.directories import Directories
+
+        return Directories(self._notify)
+
+    def _follow(self) -> None:
+        assert self._directories is not None  # entered
+        for _ in range(_MOST_ROUNDS):
+            with suppress(FileNotFoundError):  # it went away since: look again where it ends
+                wanted = places(self._path)
+                if wanted == self._directories.watched:
+                    return
+                self._directories.watch(wanted)
+
+    def _notify(self) -> None:
+        with suppress(RuntimeError):  # the loop has ended without us
+            self._loop.call_soon_threadsafe(self._touched.set)
