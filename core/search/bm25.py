@@ -1,0 +1,108 @@
+"""Ranking tools by BM25 over one immutable segment per server.
+
+BM25F (Robertson, Zaragoza, Taylor 2004): how often a word occurs in each field of a tool is
+weighted and damped by the field's length before it is saturated. Lengths are compared with
+fixed typical ones instead of the catalogue's averages, so that a segment depends on its own
+server alone and every weight is computed once, when it is built. Only how rare a word is
+depends on the other segments; that is counted at query time, for the words asked for.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from core.model.tools import Tool
+from core.search.words import words
+
+SATURATION = 1.2  # BM25's k1
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """How one part of a tool counts. ``damping`` is BM25's b, ``typical`` a length in words."""
+
+    weight: float
+    damping: float
+    typical: float
+
+
+NAME = Field(weight=3.0, damping=0.3, typical=4.0)
+SERVER = Field(weight=1.0, damping=0.0, typical=1.0)
+DESCRIPTION = Field(weight=1.0, damping=0.6, typical=25.0)
+PARAMETERS = Field(weight=0.7, damping=0.6, typical=5.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A tool that was found; a higher score is a better match."""
+
+    server: str
+    tool: str
+    score: float
+
+
+Posting = tuple[int, float]  # index of the tool, saturated weight of the word in it
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """What search knows of one server's tools."""
+
+    server: str
+    tools: tuple[str, ...]
+    postings: Mapping[str, tuple[Posting, ...]] = field(repr=False)
+
+    @classmethod
+    def build(cls, server: str, tools: Sequence[Tool]) -> Segment:
+        """Index the tools; takes a fraction of a millisecond for each."""
+        postings: dict[str, list[Posting]] = {}
+        for index, tool in enumerate(tools):
+            for word, weight in _weights(server, tool).items():
+                posting = (index, weight / (SATURATION + weight))
+                postings.setdefault(word, []).append(posting)
+        names = tuple(tool.name for tool in tools)
+        return cls(server, names, {word: tuple(found) for word, found in postings.items()})
+
+
+def _weights(server: str, tool: Tool) -> dict[str, float]:
+    total: dict[str, float] = {}
+    for rule, text in (
+        (NAME, tool.name),
+        (SERVER, server),
+        (DESCRIPTION, tool.description),
+        (PARAMETERS, " ".join(tool.parameters)),
+    ):
+        counts = Counter(words(text))
+        length = counts.total() / rule.typical
+        factor = rule.weight / (1.0 - rule.damping + rule.damping * length)
+        for word, count in counts.items():
+            total[word] = total.get(word, 0.0) + factor * count
+    return total
+
+
+def search(segments: Iterable[Segment], query: str, limit: int) -> list[Hit]:
+    """The best tools for a query, best first; ties are in order of server, then tool.
+
+    Tools that share no word with the query are left out.
+    """
+    asked = tuple(dict.fromkeys(words(query)))
+    segments = tuple(segments)
+    size = sum(len(segment.tools) for segment in segments)
+    rarity = {}
+    for word in asked:
+        count = sum(len(segment.postings.get(word, ())) for segment in segments)
+        rarity[word] = math.log1p((size - count + 0.5) / (count + 0.5))
+    hits: list[tuple[float, str, str]] = []
+    for segment in segments:
+        scores: dict[int, float] = {}
+        for word in asked:
+            factor = rarity[word]
+            for index, weight in segment.postings.get(word, ()):
+                scores[index] = scores.get(index, 0.0) + factor * weight
+        server, tools = segment.server, segment.tools
+        hits += [(-score, server, tools[index]) for index, score in scores.items()]
+    return [Hit(server, tool, -score) for score, server, tool in heapq.nsmallest(limit, hits)]

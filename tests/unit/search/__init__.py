@@ -1,0 +1,1 @@
+"""Search: words, ranking and the catalogue."""

@@ -1,0 +1,1 @@
+"""What the tray is told to show, and the small parts around it."""
