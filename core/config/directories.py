@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Set
+from pathlib import Path
 
 from watchdog.events import (
     DirCreatedEvent,
@@ -50,9 +51,7 @@ class _Filter(FileSystemEventHandler):
     def dispatch(self, event: FileSystemEvent) -> None:
         for raw in (event.src_path, event.dest_path):
             path = os.fsdecode(raw)
-            if path and (
-                path == self._directory or os.path.basename(path).casefold() in self._names
-            ):
+            if path and (path == self._directory or Path(path).name.casefold() in self._names):
                 self._notify()
                 return
 

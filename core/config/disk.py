@@ -58,7 +58,8 @@ def replace(path: Path, data: bytes, expected: bytes | None) -> None:
 
     A symbolic link stays and its target is replaced. The previous version is kept beside the
     target as ``NAME.bak``. Permissions and owner stay; a new file is 0600 and new directories
-    0700. Raises ChangedOnDisk when the file no longer holds ``expected``, NotAFile, OSError.
+    are 0700. Raises ChangedOnDisk when the file no longer holds ``expected``, OSError when
+    the system does not let us.
     """
     target = Path(os.path.realpath(path))
     _check_unchanged(target, expected)
@@ -80,6 +81,8 @@ def _check_unchanged(target: Path, expected: bytes | None) -> None:
         current = read(target)
     except FileNotFoundError:
         current = None
+    except NotAFile as error:
+        raise ChangedOnDisk(str(target)) from error
     if current != expected:
         raise ChangedOnDisk(str(target))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -22,18 +23,19 @@ _MOST_ROUNDS = 5
 class FileWatch:
     """An async context manager around the watching of one path; no polling, no idle cost.
 
-    To miss nothing: ``follow``, look at the file, then wait for ``changed``, and so on.
+    To miss nothing: ``follow``, look at the file, wait for ``changed``, and so on.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._touched = asyncio.Event()
         self._loop = asyncio.get_running_loop()
+        # A cancelled follow goes on in its thread: leaving has to wait for it.
+        self._lock = threading.Lock()
+        self._left = False
         self._directories: Directories | None = None
 
     async def __aenter__(self) -> Self:
-        """Raises OSError when the system has no more watches to give."""
-        self._directories = await asyncio.to_thread(self._open)
         return self
 
     async def __aexit__(
@@ -42,13 +44,12 @@ class FileWatch:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._directories is not None:
-            await asyncio.to_thread(self._directories.close)
+        await asyncio.to_thread(self._leave)
 
     async def follow(self) -> None:
         """Watch where the path leads now; links and directories may be others than before.
 
-        Raises OSError as entering does.
+        Raises OSError when the system has no more watches to give.
         """
         await asyncio.to_thread(self._follow)
 
@@ -63,19 +64,26 @@ class FileWatch:
             except TimeoutError:
                 return
 
-    def _open(self) -> Directories:
-        from core.config.directories import Directories
-
-        return Directories(self._notify)
-
     def _follow(self) -> None:
-        assert self._directories is not None  # entered
-        for _ in range(_MOST_ROUNDS):
-            with suppress(FileNotFoundError):  # it went away since: look again where it ends
-                wanted = places(self._path)
-                if wanted == self._directories.watched:
-                    return
-                self._directories.watch(wanted)
+        from core.config.directories import Directories  # slow to import: not at start-up
+
+        with self._lock:
+            if self._left:
+                return
+            if self._directories is None:
+                self._directories = Directories(self._notify)
+            for _ in range(_MOST_ROUNDS):
+                with suppress(FileNotFoundError):  # gone since: look again where the path ends
+                    wanted = places(self._path)
+                    if wanted == self._directories.watched:
+                        return
+                    self._directories.watch(wanted)
+
+    def _leave(self) -> None:
+        with self._lock:
+            self._left = True
+            if self._directories is not None:
+                self._directories.close()
 
     def _notify(self) -> None:
         with suppress(RuntimeError):  # the loop has ended without us

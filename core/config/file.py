@@ -1,0 +1,242 @@
+"""The config file as the engine's source of what is wanted."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import hashlib
+import logging
+import secrets
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from core.config import disk
+from core.config.edit import set_value
+from core.config.first import first_document
+from core.config.jsonc import Document, JsoncError, parse
+from core.config.schema import Outcome, Overrides, read
+from core.config.watch import FileWatch
+from core.errors import ConfigError, PermissionProblem
+from core.model.config import Config, Problem, ServerName
+from core.model.status import ConfigProblem
+
+_MOST_ATTEMPTS = 5  # to write before somebody else does
+_NOT_PERMITTED = (errno.EACCES, errno.EPERM, errno.EROFS)
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Version:
+    """One content of the file that has no problems."""
+
+    digest: bytes
+    document: Document
+    outcome: Outcome
+
+
+class ConfigFile:
+    """Implements ``core.ports.ConfigSource`` on one file; for one event loop.
+
+    What the file says is taken over as a whole, and only without a single problem.
+    """
+
+    def __init__(self, path: Path, overrides: Overrides) -> None:
+        self.path = path
+        self._overrides = overrides
+        self._lock = asyncio.Lock()  # one reading or writing of the file at a time
+        self._new_key = secrets.token_hex(32)  # for a file that has no api_key
+        self._active: tuple[bytes, Config] | None = None  # with the digest of the content
+        self._reported: bytes | tuple[Problem, ...] | None = None  # content or problems
+        self._loaded: Callable[[Config], None] = _to_nobody
+        self._rejected: Callable[[ConfigProblem], None] = _to_nobody
+
+    async def load(self) -> Config:
+        """Read and check the file, creating it if absent.
+
+        Raises ConfigError with every problem found, PermissionProblem when the file or its
+        directory may not be used.
+        """
+        async with self._lock:
+            try:
+                version = await asyncio.to_thread(self._read_or_create)
+            except (disk.NotAFile, disk.ChangedOnDisk, OSError) as error:
+                raise self._unusable(error) from error
+            config = self._accept(version)
+        if not config.api_key:
+            log.warning(
+                "api_key is empty: every program on this machine can control the servers",
+                extra={"fields": {"file": str(self.path)}},
+            )
+        return config
+
+    def watch(
+        self, loaded: Callable[[Config], None], rejected: Callable[[ConfigProblem], None]
+    ) -> Coroutine[Any, Any, None]:
+        """Report every later version of the file, and everything wrong with it, until cancelled.
+
+        A good version after a bad one is reported even when it is the one in use, with the
+        same revision. Both functions are called on the loop.
+        """
+        self._loaded = loaded
+        self._rejected = rejected
+        return self._watch()
+
+    async def reload(self) -> None:
+        """Read the file now and report what it says, changed or not."""
+        await self._look(even_if_known=True)
+
+    async def set_enabled(self, name: ServerName, enabled: bool) -> None:
+        """Change one entry of the file and report the new version before returning.
+
+        Raises ConfigError when the file as it stands on disk cannot be read or no longer has
+        the server, OSError when it cannot be written.
+        """
+        async with self._lock:
+            version = await asyncio.to_thread(self._write_enabled, name, enabled)
+            if version.digest != self._reported:
+                self._loaded(self._accept(version))
+
+    async def _watch(self) -> None:
+        async with FileWatch(self.path) as watch:
+            while True:
+                try:
+                    await watch.follow()
+                except OSError as error:
+                    log.warning(
+                        "changes of the config file are not noticed: ask for a reload after one",
+                        extra={"fields": {"file": str(self.path), "why": _reason(error)}},
+                    )
+                await self._look(even_if_known=False)
+                await watch.changed()
+
+    async def _look(self, *, even_if_known: bool) -> None:
+        async with self._lock:
+            try:
+                version = await asyncio.to_thread(self._read)
+            except ConfigError as error:
+                if even_if_known or error.problems != self._reported:
+                    self._reported = error.problems
+                    self._rejected(ConfigProblem(str(self.path), error.problems))
+            else:
+                if even_if_known or version.digest != self._reported:
+                    self._loaded(self._accept(version))
+
+    def _accept(self, version: _Version) -> Config:
+        """Make a version the one in use; it gets a new revision if its content is new."""
+        self._reported = version.digest
+        if self._active is None:
+            self._active = version.digest, replace(version.outcome.config, revision=1)
+        elif self._active[0] != version.digest:
+            revision = self._active[1].revision + 1
+            self._active = version.digest, replace(version.outcome.config, revision=revision)
+        return self._active[1]
+
+    # --- in a thread --------------------------------------------------------------------------
+
+    def _read_or_create(self) -> _Version:
+        for _ in range(_MOST_ATTEMPTS):
+            try:
+                return self._with_key(disk.read(self.path))
+            except FileNotFoundError:
+                # another program may create it in between: then that file counts
+                with suppress(disk.ChangedOnDisk):
+                    data = first_document(self._new_key).encode()
+                    disk.replace(self.path, data, expected=None)
+        return self._read()
+
+    def _read(self) -> _Version:
+        """Raises ConfigError, whatever is wrong."""
+        try:
+            return self._with_key(disk.read(self.path))
+        except FileNotFoundError:
+            message = (
+                "the file was deleted; the last good settings stay active. "
+                f"Bring it back, perhaps from {self.path.name}.bak"
+            )
+        except (disk.NotAFile, OSError) as error:
+            message = (
+                f"the file cannot be read: {_reason(error)}; the last good settings stay active"
+            )
+        raise ConfigError(str(self.path), [Problem("", message)])
+
+    def _check(self, data: bytes) -> _Version:
+        try:
+            document = parse(_decode(data))
+        except JsoncError as error:
+            message = f"{error.message} (column {error.column})"
+            raise ConfigError(str(self.path), [Problem("", message, error.line)]) from error
+        outcome = read(document, self._overrides)
+        if outcome.problems:
+            raise ConfigError(str(self.path), outcome.problems)
+        return _Version(hashlib.sha256(data).digest(), document, outcome)
+
+    def _with_key(self, data: bytes) -> _Version:
+        """Check the content; a missing api_key is added to the file, or else only to memory."""
+        version = self._check(data)
+        if version.outcome.has_api_key or self._overrides.api_key is not None:
+            return version
+        text = set_value(version.document.text, ("api_key",), self._new_key)
+        try:
+            disk.replace(self.path, text.encode(), expected=data)
+        except (disk.ChangedOnDisk, OSError) as error:
+            log.warning(
+                "a new api_key could not be saved and is valid only until the program ends",
+                extra={"fields": {"file": str(self.path), "why": _reason(error)}},
+            )
+            config = replace(version.outcome.config, api_key=self._new_key)
+            return replace(version, outcome=replace(version.outcome, config=config))
+        return self._check(text.encode())
+
+    def _write_enabled(self, name: ServerName, enabled: bool) -> _Version:
+        for _ in range(_MOST_ATTEMPTS):
+            version = self._read()
+            entry = version.outcome.entries.get(name)
+            if entry is None:
+                problem = Problem("mcpServers", f"has no server named {name!r} any more")
+                raise ConfigError(str(self.path), [problem])
+            if version.outcome.config.servers[name].enabled == enabled:
+                return version
+            before = version.document.text
+            after = set_value(before, (*entry, "enabled"), enabled).encode()
+            changed = self._check(after)
+            with suppress(disk.ChangedOnDisk):
+                disk.replace(self.path, after, expected=before.encode())
+                return changed
+        problem = Problem("", "another program keeps changing the file: try again in a moment")
+        raise ConfigError(str(self.path), [problem])
+
+    def _unusable(self, error: Exception) -> ConfigError | PermissionProblem:
+        if isinstance(error, OSError) and error.errno in _NOT_PERMITTED:
+            return PermissionProblem(
+                f"{error.filename or self.path} cannot be used: {_reason(error)}. "
+                "Make it yours, or name another file with --config."
+            )
+        problem = Problem("", f"the file cannot be used: {_reason(error)}")
+        return ConfigError(str(self.path), [problem])
+
+
+def _decode(data: bytes) -> str:
+    """Raises JsoncError where the bytes are not UTF-8."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+            raise JsoncError("this is UTF-16 text: save the file as UTF-8", 1, 1) from error
+        good = data[: error.start].decode()
+        column = len(good) - (good.rfind("\n") + 1) + 1
+        message = "this is not UTF-8 text: save the file as UTF-8"
+        raise JsoncError(message, good.count("\n") + 1, column) from error
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror[0].lower() + error.strerror[1:]
+    return str(error) or "another program changed it meanwhile"
+
+
+def _to_nobody(_: object) -> None:
+    """Where reports go as long as nobody watches."""
