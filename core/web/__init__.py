@@ -1,0 +1,1 @@
+"""The driving side for people and scripts: HTTP, REST, events and metrics."""

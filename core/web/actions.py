@@ -1,0 +1,141 @@
+"""Writing: an intent goes in, ``seq`` comes out, and whoever wants to may wait for the effect."""
+
+from __future__ import annotations
+
+from math import isfinite
+
+import msgspec
+
+from core.errors import ConfigError, EngineStopped, IntentRefused, UnknownServer
+from core.model.config import ServerName
+from core.model.intents import Intent, RestartServer, ServerIntent, SetEnabled
+from core.model.status import Phase, ServerStatus, Snapshot
+from core.web import wire
+from core.web.asgi import Request, Response, while_connected
+from core.web.replies import Refused, success
+from core.web.site import Site
+
+WAIT_TIME = 30.0  # seconds, when the caller does not say
+LONGEST_WAIT = 300.0
+
+_STUCK = frozenset({Phase.FAILED, Phase.AUTH_REQUIRED})
+"""Phases that only a person's act ends, so waiting for another is pointless."""
+
+
+class AcceptedData(msgspec.Struct, frozen=True):
+    """``server`` is set when the caller waited."""
+
+    accepted_at_seq: int
+    server: wire.StatusJson | None = None
+
+
+async def enable(site: Site, request: Request) -> Response:
+    return await _change(site, request, SetEnabled(_name(request), enabled=True))
+
+
+async def disable(site: Site, request: Request) -> Response:
+    return await _change(site, request, SetEnabled(_name(request), enabled=False))
+
+
+async def restart(site: Site, request: Request) -> Response:
+    return await _change(site, request, RestartServer(_name(request)))
+
+
+async def act(site: Site, _: Request, intent: Intent) -> Response:
+    """Submit what concerns no server."""
+    return success(AcceptedData(await _submit(site, intent)), 202)
+
+
+def _name(request: Request) -> ServerName:
+    return ServerName(request.params["name"])
+
+
+async def _change(site: Site, request: Request, intent: ServerIntent) -> Response:
+    wanted = _phase(request.query.get("wait"))
+    limit = _limit(request.query.get("timeout"))
+    before = site.door.snapshot.servers.get(intent.name)
+    seq = await _submit(site, intent)
+    if wanted is None:
+        return success(AcceptedData(seq), 202)
+    reached = await _reach(site, request, intent, before, wanted, limit)
+    return success(AcceptedData(seq, wire.status_json(reached)))
+
+
+async def _submit(site: Site, intent: Intent) -> int:
+    try:
+        return await site.door.submit(intent)
+    except UnknownServer as error:
+        raise Refused(404, "unknown_server", str(error)) from error
+    except IntentRefused as error:
+        raise Refused(409, "not_now", str(error)) from error
+    except EngineStopped as error:
+        raise Refused(503, "stopping", str(error)) from error
+    except ConfigError as error:
+        raise Refused(409, "config_invalid", str(error)) from error
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise Refused(
+            500, "config_not_written", f"The config file cannot be written: {why}."
+        ) from error
+
+
+async def _reach(
+    site: Site,
+    request: Request,
+    intent: ServerIntent,
+    before: ServerStatus | None,
+    wanted: Phase,
+    limit: float,
+) -> ServerStatus:
+    """Wait for the phase; a restarted server's old ready state is not what was asked for."""
+    rev = before.rev if before is not None else -1
+    fresh_only = isinstance(intent, RestartServer)
+
+    def settled(snapshot: Snapshot) -> bool:
+        status = snapshot.servers.get(intent.name)
+        if status is None:
+            return True
+        if status.phase is wanted:
+            return status.rev != rev or not fresh_only
+        return status.phase in _STUCK and status.rev != rev
+
+    try:
+        snapshot = await while_connected(request.receive, site.door.until(settled, limit))
+    except TimeoutError as error:
+        now = site.door.snapshot.servers.get(intent.name)
+        raise Refused(504, "wait_timeout", _not_reached(intent.name, wanted, now, limit)) from error
+    except EngineStopped as error:
+        raise Refused(503, "stopping", str(error)) from error
+    status = snapshot.servers.get(intent.name)
+    if status is None or status.phase is not wanted:
+        raise Refused(409, "wait_failed", _not_reached(intent.name, wanted, status, None))
+    return status
+
+
+def _not_reached(name: str, wanted: Phase, now: ServerStatus | None, limit: float | None) -> str:
+    after = f" after {limit:g} s" if limit is not None else ""
+    if now is None:
+        return f"Server {name!r} was removed from the configuration."
+    return f"Server {name!r} is not {wanted}{after} but {now.phase}: {now.health.summary}"
+
+
+def _phase(text: str | None) -> Phase | None:
+    if text is None:
+        return None
+    try:
+        return Phase(text)
+    except ValueError:
+        known = ", ".join(Phase)
+        raise Refused(400, "bad_request", f"wait names a phase: {known}.") from None
+
+
+def _limit(text: str | None) -> float:
+    if text is None:
+        return WAIT_TIME
+    try:
+        limit = float(text)
+    except ValueError:
+        limit = -1.0
+    if not (isfinite(limit) and 0 < limit <= LONGEST_WAIT):
+        raise Refused(400, "bad_request", f"timeout is a number of seconds up to {LONGEST_WAIT:g}.")
+    return limit

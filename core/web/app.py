@@ -1,0 +1,194 @@
+"""The one ASGI app: guard, then the gateway for ``/mcp`` or the route table for the rest."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator, Awaitable
+from contextlib import aclosing
+from urllib.parse import parse_qsl
+
+from core.ports import Door
+from core.telemetry.counters import Counter, Counters
+from core.telemetry.logging import Logs, fields
+from core.web.asgi import (
+    ASGIApp,
+    ClientGone,
+    Header,
+    Message,
+    Receive,
+    Request,
+    Response,
+    Scope,
+    Send,
+    while_connected,
+)
+from core.web.guard import Guard, Need, Refusal
+from core.web.metrics import Exporter
+from core.web.replies import Refused, failure
+from core.web.routes import ROUTES
+from core.web.routing import Found, Route, Router
+from core.web.site import Site
+from core.web.sse import Events
+
+log = logging.getLogger(__name__)
+
+MOST_QUERY_FIELDS = 32
+UNMATCHED = "unmatched"  # the route label of requests to no route: paths are not ours to bound
+
+_METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
+
+
+def create_app(
+    *, door: Door, counters: Counters, gateway: ASGIApp, logs: Logs, version: str
+) -> ASGIApp:
+    """Everything on one address; ``gateway`` is given ``/mcp`` and all below it."""
+    site = Site(door, Events(door), Exporter(counters, version), logs, version)
+    return _App(site, gateway, counters.http_requests)
+
+
+class _Answering:
+    """Forwards to the client and counts the answer when it begins."""
+
+    __slots__ = ("_method", "_requests", "_route", "_send", "started")
+
+    def __init__(self, send: Send, requests: Counter, method: str, route: str) -> None:
+        self._send = send
+        self._requests = requests
+        self._method = method if method in _METHODS else "other"
+        self._route = route
+        self.started = False
+
+    # Hands on the inner awaitable instead of being a coroutine: every answer of the data plane
+    # passes through here.
+    def __call__(self, message: Message) -> Awaitable[None]:
+        if not self.started and message["type"] == "http.response.start":
+            self.started = True
+            self._requests.inc(self._method, self._route, str(message["status"]))
+        return self._send(message)
+
+
+class _App:
+    def __init__(self, site: Site, gateway: ASGIApp, requests: Counter) -> None:
+        self._site = site
+        self._gateway = gateway
+        self._requests = requests
+        self._guard = Guard(site.door)
+        self._router = Router(ROUTES)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        method, path = scope["method"], scope["path"]
+        label = _mcp_label(path)
+        found = None
+        if label is not None:
+            need = Need.MCP
+        else:
+            found = self._router.find(method, path)
+            label = found.template if found is not None else UNMATCHED
+            need = _need(found, path)
+        answering = _Answering(send, self._requests, method, label)
+        try:
+            refusal = self._guard.judge(scope, need)
+            if refusal is not None:
+                await _refuse(scope, answering, refusal)
+            elif need is Need.MCP:
+                await self._gateway(scope, receive, answering)
+            else:
+                await self._serve(scope, receive, answering, found)
+        except ClientGone:
+            return
+        except Exception:
+            # The barrier between requests: a bug in answering one costs that answer only.
+            if answering.started:
+                raise  # too late for another answer: the server logs it and cuts the connection
+            log.exception("bug while answering", extra=fields(method=method, route=label))
+            await _refuse(scope, answering, _BUG)
+
+    async def _serve(
+        self, scope: Scope, receive: Receive, send: Send, found: Found[Site] | None
+    ) -> None:
+        try:
+            route = _allowed(found)
+            request = _request(scope, receive, found)
+            response = await route.handler(self._site, request)
+        except Refused as error:
+            await _refuse(scope, send, error)
+            return
+        if isinstance(response.body, bytes):
+            await _answer(send, response, response.body)
+        else:
+            await while_connected(receive, _stream(send, response, response.body))
+
+
+_BUG = Refusal(
+    500,
+    "internal",
+    "This is a bug in MCP Proxy Tray. main.log has the details under this request id.",
+    (),
+)
+
+
+def _mcp_label(path: str) -> str | None:
+    """The route label of the gateway's paths; None for all others."""
+    if path == "/mcp":
+        return "/mcp"
+    if not path.startswith("/mcp/"):
+        return None
+    return "/mcp/s/{server}" if path.startswith("/mcp/s/") else "/mcp/{other}"
+
+
+def _need(found: Found[Site] | None, path: str) -> Need:
+    # Outside /api an unknown path is an ordinary 404: MCP clients probe /.well-known.
+    needs_key = found.needs_key if found is not None else path.startswith("/api/")
+    return Need.KEY if needs_key else Need.NOTHING
+
+
+def _allowed(found: Found[Site] | None) -> Route[Site]:
+    if found is None:
+        raise Refused(404, "not_found", "There is no such path here.")
+    if found.route is None:
+        raise Refused(
+            405,
+            "method_not_allowed",
+            f"{found.template} understands {found.allowed}.",
+            ((b"allow", found.allowed.encode()),),
+        )
+    return found.route
+
+
+def _request(scope: Scope, receive: Receive, found: Found[Site] | None) -> Request:
+    try:
+        pairs = parse_qsl(
+            scope["query_string"].decode("latin-1"),
+            keep_blank_values=True,
+            max_num_fields=MOST_QUERY_FIELDS,
+        )
+    except ValueError:
+        raise Refused(
+            400, "bad_request", f"The query has more than {MOST_QUERY_FIELDS} fields."
+        ) from None
+    params = found.params if found is not None else {}
+    return Request(params, dict(pairs), tuple(scope["headers"]), receive)
+
+
+async def _refuse(scope: Scope, send: Send, why: Refusal | Refused) -> None:
+    body = failure(why.code, why.message, scope["state"]["request_id"])
+    await _answer(send, Response(why.status, body, headers=why.headers), body)
+
+
+async def _answer(send: Send, response: Response, body: bytes) -> None:
+    length = (b"content-length", b"%d" % len(body))
+    await send(_start(response, length))
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _stream(send: Send, response: Response, body: AsyncGenerator[bytes, None]) -> None:
+    async with aclosing(body):
+        await send(_start(response))
+        async for part in body:
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+
+
+def _start(response: Response, *more: Header) -> Message:
+    headers = [(b"content-type", response.content_type), *response.headers, *more]
+    return {"type": "http.response.start", "status": response.status, "headers": headers}

@@ -1,0 +1,19 @@
+"""What the routes' handlers work with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from core.ports import Door
+from core.telemetry.logging import Logs
+from core.web.metrics import Exporter
+from core.web.sse import Events
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    door: Door
+    events: Events
+    exporter: Exporter
+    logs: Logs
+    version: str

@@ -1,0 +1,291 @@
+"""The JSON shapes that leave the program, and the only conversions into them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
+
+import msgspec
+
+from core.model.config import Config, Http, Setting, Stdio
+from core.model.faults import Fault
+from core.model.notices import Notice
+from core.model.status import ConfigProblem, Health, Peer, Phase, ServerStatus, Snapshot
+
+MASK = "***"
+
+
+class HealthJson(msgspec.Struct, frozen=True):
+    level: str
+    admin_state: str
+    summary: str
+    detail: str
+    action: str
+
+
+class FaultJson(msgspec.Struct, frozen=True):
+    code: str
+    kind: str
+    message: str
+    detail: str
+    action: str
+
+
+class PeerJson(msgspec.Struct, frozen=True):
+    name: str
+    version: str
+    protocol_version: str
+    prompt_count: int
+    resource_count: int
+
+
+class StatusJson(msgspec.Struct, frozen=True, kw_only=True):
+    """What a server is. Times are UTC; ``rev`` is the ``seq`` at which it last changed."""
+
+    name: str
+    kind: str
+    status: str
+    since: datetime
+    health: HealthJson
+    quarantined: bool
+    tool_count: int
+    pid: int | None
+    attempt: int
+    retry_at: datetime | None
+    fault: FaultJson | None
+    peer: PeerJson | None
+    rev: int
+
+
+class ServerJson(StatusJson, frozen=True, kw_only=True):
+    """What a server is and what its entry in the config file says, secrets masked."""
+
+    enabled: bool
+    protocol: str
+    command: str | None = None
+    args: tuple[str, ...] = ()
+    env: dict[str, str] = {}
+    working_dir: str | None = None
+    url: str | None = None
+    headers: dict[str, str] = {}
+
+
+class ProblemJson(msgspec.Struct, frozen=True):
+    path: str
+    message: str
+    line: int | None
+
+
+class ConfigProblemJson(msgspec.Struct, frozen=True):
+    file: str
+    problems: tuple[ProblemJson, ...]
+
+
+class NoticeJson(msgspec.Struct, frozen=True):
+    seq: int
+    at: datetime
+    code: str
+    severity: str
+    server: str | None
+    args: dict[str, str]
+
+
+class SnapshotJson(msgspec.Struct, frozen=True, kw_only=True):
+    """The world at ``seq`` of the process ``boot``; the ``snapshot`` event."""
+
+    boot: str
+    seq: int
+    engine: str
+    endpoint: str | None
+    config_revision: int
+    config_problem: ConfigProblemJson | None
+    servers: tuple[StatusJson, ...]
+
+
+class DeltaJson(SnapshotJson, frozen=True, kw_only=True):
+    """What is new since ``since``: ``servers`` are the changed ones, ``names`` all there are."""
+
+    since: int
+    names: tuple[str, ...]
+    notices: tuple[NoticeJson, ...]
+    dropped: int
+
+
+class StatsJson(msgspec.Struct, frozen=True):
+    """Counts over all servers; ``states`` has every phase."""
+
+    total_servers: int
+    connected_servers: int
+    quarantined_servers: int
+    total_tools: int
+    states: dict[str, int]
+
+
+class ErrorJson(msgspec.Struct, frozen=True):
+    code: str
+    message: str
+    request_id: str
+
+
+class Envelope(msgspec.Struct, frozen=True):
+    """What every answer under ``/api`` is wrapped in (spec.md §6)."""
+
+    success: bool
+    data: object = None
+    error: ErrorJson | None = None
+
+
+def status_json(status: ServerStatus) -> StatusJson:
+    return StatusJson(
+        name=status.name,
+        kind=status.kind,
+        status=status.phase,
+        since=status.since,
+        health=_health(status.health),
+        quarantined=status.quarantined,
+        tool_count=len(status.tools),
+        pid=status.pid,
+        attempt=status.attempt,
+        retry_at=status.retry_at,
+        fault=_fault(status.fault),
+        peer=_peer(status.peer),
+        rev=status.rev,
+    )
+
+
+def server_json(status: ServerStatus, config: Config) -> ServerJson:
+    """``config`` no longer knows a server that is being removed: then only its status shows."""
+    shown = msgspec.structs.asdict(status_json(status))
+    entry = config.servers.get(status.name)
+    match entry.transport if entry is not None else None:
+        case Stdio(command=command, args=args, env=env, working_dir=working_dir):
+            return ServerJson(
+                **shown,
+                enabled=entry is not None and entry.enabled,
+                protocol="stdio",
+                command=command,
+                args=tuple(masked_url(argument) for argument in args),
+                env=_masked(env),
+                working_dir=working_dir,
+            )
+        case Http(url=url, headers=headers, protocol=protocol):
+            return ServerJson(
+                **shown,
+                enabled=entry is not None and entry.enabled,
+                protocol=protocol,
+                url=masked_url(url),
+                headers=_masked(headers),
+            )
+        case _:
+            return ServerJson(**shown, enabled=False, protocol=status.kind)
+
+
+def snapshot_json(snapshot: Snapshot) -> SnapshotJson:
+    return SnapshotJson(
+        boot=snapshot.boot,
+        seq=snapshot.seq,
+        engine=snapshot.engine,
+        endpoint=snapshot.endpoint,
+        config_revision=snapshot.config.revision,
+        config_problem=config_problem_json(snapshot.config_problem),
+        servers=tuple(status_json(status) for status in snapshot.servers.values()),
+    )
+
+
+def delta_json(
+    snapshot: Snapshot, since: int, notices: tuple[Notice, ...] = (), dropped: int = 0
+) -> DeltaJson:
+    """Enough to bring whoever last saw ``since`` up to date, removals included."""
+    return DeltaJson(
+        boot=snapshot.boot,
+        seq=snapshot.seq,
+        since=since,
+        engine=snapshot.engine,
+        endpoint=snapshot.endpoint,
+        config_revision=snapshot.config.revision,
+        config_problem=config_problem_json(snapshot.config_problem),
+        servers=tuple(
+            status_json(status) for status in snapshot.servers.values() if status.rev > since
+        ),
+        names=tuple(snapshot.servers),
+        notices=tuple(notice_json(notice) for notice in notices),
+        dropped=dropped,
+    )
+
+
+def notice_json(notice: Notice) -> NoticeJson:
+    return NoticeJson(
+        seq=notice.seq,
+        at=notice.at,
+        code=notice.code,
+        severity=notice.severity,
+        server=notice.server,
+        args=dict(notice.args),
+    )
+
+
+def stats_json(snapshot: Snapshot) -> StatsJson:
+    states = dict.fromkeys((phase.value for phase in Phase), 0)
+    for status in snapshot.servers.values():
+        states[status.phase.value] += 1
+    return StatsJson(
+        total_servers=len(snapshot.servers),
+        connected_servers=states[Phase.READY.value],
+        quarantined_servers=sum(status.quarantined for status in snapshot.servers.values()),
+        total_tools=sum(len(status.tools) for status in snapshot.servers.values()),
+        states=states,
+    )
+
+
+def config_problem_json(problem: ConfigProblem | None) -> ConfigProblemJson | None:
+    if problem is None:
+        return None
+    return ConfigProblemJson(
+        file=problem.file,
+        problems=tuple(
+            ProblemJson(each.path, each.message, each.line) for each in problem.problems
+        ),
+    )
+
+
+def masked_url(text: str) -> str:
+    """A URL without what may be secret in it: user, password and the values of its query.
+
+    Anything that is no URL (most arguments of a command) is returned as it is.
+    """
+    if "://" not in text:
+        return text
+    try:
+        parts = urlsplit(text)
+        query = parse_qsl(parts.query, keep_blank_values=True)
+    except ValueError:
+        return MASK
+    host = parts.netloc.rpartition("@")[2]
+    netloc = f"{MASK}@{host}" if "@" in parts.netloc else host
+    # Not urlencode: the mask is to be read by a person.
+    values = "&".join(f"{key}={MASK}" for key, _ in query) if query else parts.query and MASK
+    return urlunsplit((parts.scheme, netloc, parts.path, values, parts.fragment and MASK))
+
+
+def _masked(settings: tuple[Setting, ...]) -> dict[str, str]:
+    return {setting.name: MASK for setting in settings}
+
+
+def _health(health: Health) -> HealthJson:
+    return HealthJson(
+        health.level, health.admin_state, health.summary, health.detail, health.action
+    )
+
+
+def _fault(fault: Fault | None) -> FaultJson | None:
+    if fault is None:
+        return None
+    return FaultJson(fault.code, fault.kind, fault.message, fault.detail, fault.action)
+
+
+def _peer(peer: Peer | None) -> PeerJson | None:
+    if peer is None:
+        return None
+    return PeerJson(
+        peer.name, peer.version, peer.protocol_version, peer.prompt_count, peer.resource_count
+    )
