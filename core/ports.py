@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -12,6 +12,7 @@ from core.model.faults import Fault
 from core.model.intents import Intent
 from core.model.notices import Notice
 from core.model.status import ConfigProblem, Peer, Snapshot
+from core.model.tools import Tool
 from core.protocol.calls import Session
 
 
@@ -32,7 +33,9 @@ class Clock(Protocol):
 class Link(Protocol):
     """How a connection reports to its actor, and learns that it should end."""
 
-    closing: asyncio.Event
+    @property
+    def closing(self) -> asyncio.Future[None]:
+        """Done once the connection has to end; take care not to await it without a shield."""
 
     def connected(self, session: Session, peer: Peer) -> None:
         """The hand-shake is done and the server can be called."""
@@ -127,3 +130,22 @@ class Sessions(Protocol):
     """The live conversations, for the data plane."""
 
     def get(self, name: str) -> Session | None: ...
+
+
+class FoundTool(Protocol):
+    """One hit of a search."""
+
+    @property
+    def server(self) -> str: ...
+    @property
+    def tool(self) -> str: ...
+    @property
+    def score(self) -> float: ...
+
+
+class ToolSearch(Protocol):
+    """Finds tools by what they do, best first, among those given by server."""
+
+    async def search(
+        self, tools: Mapping[str, Sequence[Tool]], query: str, limit: int
+    ) -> Sequence[FoundTool]: ...

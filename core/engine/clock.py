@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -13,7 +14,8 @@ class LoopClock:
     """Monotonic seconds and timers of the loop it is used in; wall time in UTC."""
 
     def now(self) -> float:
-        return asyncio.get_running_loop().time()
+        # The loops count on the same clock, but uvloop's own reading is cached and coarse.
+        return time.monotonic()
 
     def wall(self) -> datetime:
         return datetime.now(UTC)

@@ -34,6 +34,7 @@ class Catalogue:
     prompts: tuple[bytes, ...] = ()
     resources: tuple[bytes, ...] = ()
     resource_templates: tuple[bytes, ...] = ()
+    tool_names: frozenset[str] = frozenset()
 
 
 class ConnectionLost(Exception):

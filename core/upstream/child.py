@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from core.protocol.framing import LineFramer, Oversize
 from core.upstream.process_tree import Force, end_tree
@@ -95,11 +96,9 @@ class Child(asyncio.SubprocessProtocol):
     # --- what the loop reports ----------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.SubprocessTransport)
-        self._process = transport
-        stdin = transport.get_pipe_transport(STDIN)
-        assert isinstance(stdin, asyncio.WriteTransport)
-        self._stdin = stdin
+        # uvloop's transports are of these kinds without being registered as such
+        self._process = cast("asyncio.SubprocessTransport", transport)
+        self._stdin = cast("asyncio.WriteTransport", self._process.get_pipe_transport(STDIN))
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
         if fd == STDOUT:

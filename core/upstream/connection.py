@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
 from core.model.config import EnvironmentPolicy, ServerConfig, Stdio
 from core.model.faults import Fault, FaultCode
@@ -136,7 +137,8 @@ class _Connection:
         except BadHandshake as error:
             return classify.handshake_invalid(str(error), self._log_tail())
         self._ready = True
-        self._link.connected(self._session, self._peer(introduction))
+        peer = self._peer(introduction)
+        self._link.connected(self._session, peer)
         while not self._down.done():
             await asyncio.wait([self._down, self._stale_told], return_when=asyncio.FIRST_COMPLETED)
             if self._stale:
@@ -172,12 +174,15 @@ class _Connection:
 
     def _peer(self, introduction: Introduction) -> Peer:
         catalogue = self._session.catalogue
+        tools = tools_of(catalogue.tools, self._violation)
+        names = frozenset(tool.name for tool in tools)
+        self._session.catalogue = replace(catalogue, tool_names=names)
         return Peer(
             name=introduction.name,
             version=introduction.version,
             protocol_version=self._session.hello.protocol_version,
             pid=self.child.pid,
-            tools=tools_of(catalogue.tools, self._violation),
+            tools=tools,
             prompt_count=len(catalogue.prompts),
             resource_count=len(catalogue.resources),
         )
@@ -206,7 +211,7 @@ class _Connection:
 
     def _violation(self, kind: str, what: str) -> None:
         self._connector.counters.protocol_violations.inc(self._config.name, kind)
-        self._log(f"[not MCP: {kind}] {what}")
+        self._write_log(redacted(f"[not MCP: {kind}] {what}", self._launch.secrets))
 
     def _log(self, line: str) -> None:
         line = redacted(line, self._launch.secrets)

@@ -26,6 +26,14 @@ LISTS = {
 }
 """Catalogue field: method, and the result's member (MCP 2025-11-25, server/*)."""
 
+NEEDS = {
+    "tools": "tools",
+    "prompts": "prompts",
+    "resources": "resources",
+    "resource_templates": "resources",
+}
+"""Catalogue field: the capability a server declares if it has such a list."""
+
 CHANGES = {
     "notifications/tools/list_changed": ("tools",),
     "notifications/prompts/list_changed": ("prompts",),
@@ -118,23 +126,23 @@ async def list_everything(
 
     ``odd`` receives (kind, what) for lists that end strangely. Raises ConnectionLost, CallTimeout.
     """
+    known = session.catalogue
     wanted = {
         field: LISTS[field]
-        for field in LISTS
-        if field.partition("_")[0].rstrip("s") + "s" in session.hello.declares
-        and (only is None or field in only)
+        for field, capability in NEEDS.items()
+        if capability in session.hello.declares and (only is None or field in only)
     }
     first = {field: session.start(method, b"") for field, (method, _) in wanted.items()}
-    known = session.catalogue
     lists = {
-        "tools": known.tools,
-        "prompts": known.prompts,
-        "resources": known.resources,
-        "resource_templates": known.resource_templates,
+        field: await _all_pages(session, first[field], method, member, odd)
+        for field, (method, member) in wanted.items()
     }
-    for field, (method, member) in wanted.items():
-        lists[field] = await _all_pages(session, first[field], method, member, odd)
-    return Catalogue(**lists)
+    return Catalogue(
+        tools=lists.get("tools", known.tools),
+        prompts=lists.get("prompts", known.prompts),
+        resources=lists.get("resources", known.resources),
+        resource_templates=lists.get("resource_templates", known.resource_templates),
+    )
 
 
 async def _all_pages(

@@ -1,0 +1,83 @@
+"""The AI clients' sessions (MCP 2025-11-25, basic/transports#session-management)."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections import OrderedDict, deque
+
+from core.protocol import envelope
+from core.protocol.calls import Call, Session
+
+SESSIONS_KEPT = 10_000  # beyond, the session unused for longest is forgotten
+MESSAGES_KEPT = 256  # per client that does not read its stream; beyond, the oldest is lost
+
+
+class Client:
+    """One client's session: what it asked and has no answer to yet, what waits to be told."""
+
+    def __init__(self, surface: str, protocol_version: str) -> None:
+        self.id = secrets.token_urlsafe(24)
+        self.surface = surface
+        self.protocol_version = protocol_version
+        self.calls: dict[bytes, tuple[Session, Call]] = {}  # by the client's own id, as JSON
+        self.subscriptions: set[str] = set()  # resource URIs
+        self.closed = False
+        self._outbox: deque[bytes] = deque(maxlen=MESSAGES_KEPT)
+        self._filled = asyncio.Event()
+
+    def tell(self, method: str, params: bytes) -> None:
+        """Send a notification that belongs to no request, on the stream it listens to."""
+        self._outbox.append(envelope.notification(method, params))
+        self._filled.set()
+
+    def close(self) -> None:
+        self.closed = True
+        self._filled.set()
+
+    async def told(self, timeout: float) -> list[bytes]:
+        """Messages to send now; empty after ``timeout`` seconds of silence, or when closed."""
+        if not self._outbox and not self.closed:
+            self._filled.clear()
+            try:
+                async with asyncio.timeout(timeout):
+                    await self._filled.wait()
+            except TimeoutError:
+                return []
+        messages = list(self._outbox)
+        self._outbox.clear()
+        return messages
+
+
+class Clients:
+    """All sessions, by id; the least recently used goes first when there are too many."""
+
+    def __init__(self) -> None:
+        self._by_id: OrderedDict[str, Client] = OrderedDict()
+
+    def open(self, surface: str, protocol_version: str) -> Client:
+        client = Client(surface, protocol_version)
+        self._by_id[client.id] = client
+        if len(self._by_id) > SESSIONS_KEPT:
+            _, forgotten = self._by_id.popitem(last=False)
+            forgotten.close()
+        return client
+
+    def find(self, session_id: str, surface: str) -> Client | None:
+        """The session, if it exists and belongs to that part of the endpoint."""
+        client = self._by_id.get(session_id)
+        if client is None or client.surface != surface:
+            return None
+        self._by_id.move_to_end(session_id)
+        return client
+
+    def close(self, client: Client) -> None:
+        self._by_id.pop(client.id, None)
+        client.close()
+
+    def close_all(self) -> None:
+        for client in list(self._by_id.values()):
+            self.close(client)
+
+    def of(self, surface: str) -> list[Client]:
+        return [client for client in self._by_id.values() if client.surface == surface]

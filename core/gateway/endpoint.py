@@ -1,0 +1,104 @@
+"""Puts the gateway together: which path offers what, and who is told of which change."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from core.gateway.clients import Clients
+from core.gateway.hub import HubSurface
+from core.gateway.router import Router
+from core.gateway.streamable import Gateway
+from core.gateway.surface import Surface
+from core.gateway.transparent import ServerSurface, tell_clients
+from core.model.config import ServerName
+from core.ports import Door, Sessions, ToolSearch
+from core.protocol.calls import Session
+from core.telemetry.counters import Counters
+
+HUB_PATHS = {"/mcp", "/mcp/", "/mcp/call"}
+SERVER_PREFIX = "/mcp/s/"
+
+LISTS_CHANGED = (
+    ("tools", "notifications/tools/list_changed"),
+    ("prompts", "notifications/prompts/list_changed"),
+    ("resources", "notifications/resources/list_changed"),
+)
+
+
+class Endpoint:
+    """Owns the clients; ``app`` is the ASGI application."""
+
+    def __init__(
+        self,
+        *,
+        door: Door,
+        sessions: Sessions,
+        search: ToolSearch,
+        counters: Counters,
+        version: str,
+    ) -> None:
+        self._door = door
+        self._sessions = sessions
+        self._clients = Clients()
+        self._router = Router(door, sessions, counters)
+        self._hub = HubSurface(self._router, search, version)
+        self._surfaces: dict[str, ServerSurface] = {}
+        self._followed: dict[str, tuple[Session, Callable[[], None]]] = {}
+        self._due = False
+        self.app = Gateway(self._clients, self._resolve)
+        self._subscription = door.subscribe(self._wake)
+        self._wake()
+
+    def _resolve(self, path: str) -> Surface | None:
+        if path in HUB_PATHS:
+            return self._hub
+        if not path.startswith(SERVER_PREFIX):
+            return None
+        name = path.removeprefix(SERVER_PREFIX)
+        if ServerName(name) not in self._door.snapshot.servers:
+            return None
+        surface = self._surfaces.get(name)
+        if surface is None:
+            surface = self._surfaces[name] = ServerSurface(name, self._router)
+        return surface
+
+    # --- what changes -------------------------------------------------------------------------
+
+    def _wake(self) -> None:
+        if not self._due:
+            self._due = True
+            asyncio.get_running_loop().call_soon(self._catch_up)
+
+    def _catch_up(self) -> None:
+        self._due = False
+        batch = self._subscription.take()
+        if batch is not None:
+            for name in batch.changed:
+                self._follow(name)
+        if self._subscription.closed:
+            self._clients.close_all()
+
+    def _follow(self, name: ServerName) -> None:
+        """Hear what the server's present conversation tells; a new one may list other things."""
+        session = self._router.live(name)
+        followed = self._followed.get(name)
+        if followed is not None and followed[0] is session:
+            return
+        if followed is not None:
+            followed[1]()
+            del self._followed[name]
+        if name not in self._door.snapshot.servers:
+            self._surfaces.pop(name, None)
+            for client in self._clients.of(f"s/{name}"):
+                self._clients.close(client)
+        if session is None:
+            return
+
+        def notify(method: str, params: bytes) -> None:
+            tell_clients(self._clients.of(f"s/{name}"), method, params)
+
+        self._followed[name] = (session, session.listen(notify))
+        for capability, method in LISTS_CHANGED:
+            if capability in session.hello.promises_list_changed:
+                notify(method, b"")

@@ -1,0 +1,118 @@
+"""From a name to a live server, with policy, patience and a record of every tool call."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import msgspec
+
+from core.gateway.refusal import Refusal, unavailable
+from core.gateway.surface import Running
+from core.model.config import ServerName
+from core.model.status import EnginePhase, Phase, ServerStatus
+from core.ports import Door, Sessions
+from core.protocol.calls import ConnectionLost, Reply, Session, TooBusy
+from core.protocol.codes import Code
+from core.telemetry.counters import Counters
+
+PATIENCE = 20.0  # seconds to wait for a server that is connecting right now
+
+
+class _Outcome(msgspec.Struct, rename="camel"):
+    is_error: bool = False
+
+
+_SAYS_ERROR = re.compile(rb'"isError"\s*:\s*true')
+_outcome = msgspec.json.Decoder(_Outcome)
+
+
+class Router:
+    """Shared by all surfaces."""
+
+    def __init__(self, door: Door, sessions: Sessions, counters: Counters) -> None:
+        self.door = door
+        self._sessions = sessions
+        self._counters = counters
+
+    def status(self, name: str) -> ServerStatus | None:
+        return self.door.snapshot.servers.get(ServerName(name))
+
+    def live(self, name: str) -> Session | None:
+        """The conversation with a server that may be used now."""
+        session = self._sessions.get(name)
+        if session is None:
+            return None
+        status = self.status(name)
+        return session if status is not None and not status.quarantined else None
+
+    async def reach(self, name: str) -> Session:
+        """As ``live``, but waits for a server that is just connecting. Raises Refusal."""
+        session = self.live(name)
+        if session is not None:
+            return session
+        if self.door.snapshot.engine is EnginePhase.STOPPING:
+            raise Refusal(Code.SERVER_UNAVAILABLE, "MCP Proxy Tray is shutting down.")
+        status = self.status(name)
+        if status is not None and status.phase is Phase.CONNECTING:
+            await self._settled(name)
+            session = self.live(name)
+            if session is not None:
+                return session
+        raise unavailable(name, self.status(name), datetime.now(UTC))
+
+    async def _settled(self, name: str) -> None:
+        def settled(_: object) -> bool:
+            status = self.status(name)
+            return status is None or status.phase is not Phase.CONNECTING
+
+        try:
+            await self.door.until(settled, PATIENCE)
+        except TimeoutError:
+            return
+
+    def start(
+        self, name: str, session: Session, method: str, params: bytes, tool: str | None = None
+    ) -> Running:
+        """Send a request on. Raises Refusal when the server cannot take it now."""
+        try:
+            call = session.start(method, params)
+        except TooBusy as busy:
+            raise Refusal(Code.TOO_BUSY, f"The server {name!r} is too busy: {busy}.") from None
+        except ConnectionLost:
+            raise unavailable(name, self.status(name), datetime.now(UTC)) from None
+        if tool is None:
+            return Running(session, call, _unrecorded)
+        # Clients may name anything; labels are bounded.
+        label = tool if tool in session.catalogue.tool_names else "unknown"
+        return Running(session, call, self._record(name, label))
+
+    def _record(self, name: str, label: str) -> Callable[[Reply | None], None]:
+        started = time.perf_counter()
+
+        def ended(reply: Reply | None) -> None:
+            outcome = outcome_of(reply)
+            self._counters.tool_calls.inc(name, label, outcome)
+            took = time.perf_counter() - started
+            self._counters.tool_call_duration.observe(took, name, label, outcome)
+
+        return ended
+
+
+def outcome_of(reply: Reply | None) -> str:
+    """The ``status`` label of a finished call."""
+    if reply is None:
+        return "lost"
+    if reply.result is None:
+        return "rpc_error"
+    # Most answers do not hold the words at all, and looking for them is far cheaper than
+    # parsing. Inside JSON strings the quotes are escaped, so only nested objects can mislead.
+    if _SAYS_ERROR.search(reply.result) and _outcome.decode(reply.result).is_error:
+        return "tool_error"
+    return "success"
+
+
+def _unrecorded(reply: Reply | None) -> None:
+    """Only tool calls are recorded."""

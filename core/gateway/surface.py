@@ -1,0 +1,36 @@
+"""What a part of the endpoint offers to the clients that connect to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from core.gateway.clients import Client
+from core.protocol.calls import Call, Reply, Session
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A request that a server is working on; ``ended`` is told how it went, for the record."""
+
+    session: Session
+    call: Call
+    ended: Callable[[Reply | None], None]
+
+
+class Surface(Protocol):
+    """One part of the endpoint."""
+
+    @property
+    def key(self) -> str:
+        """Its own name among all surfaces; sessions belong to one surface."""
+
+    async def introduce(self, wanted_version: str) -> tuple[str, bytes]:
+        """The version to speak and the result of ``initialize``. Raises Refusal."""
+
+    async def begin(self, client: Client, method: str, params: bytes) -> bytes | Running:
+        """Take a request: its result at once, or running. Raises Refusal, ConnectionLost."""
+
+    def notice(self, client: Client, method: str, params: bytes) -> None:
+        """Take a notification of the client's."""
