@@ -151,7 +151,7 @@ def pip(environment: Path, *arguments: str) -> None:
     log = environment / "pip.log"
     log.unlink(missing_ok=True)
     command = [str(interpreter(environment)), "-m", "pip", *arguments]
-    command += ["--quiet", "--progress-bar", "off", "--retries", "2", "--log", str(log)]
+    command += ["--quiet", "--progress-bar", "off", "--log", str(log)]
     if call(command) == 0:
         return
     enough_space(environment)

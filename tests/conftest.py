@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import traceback
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 
 import blockbuster.blockbuster
 import pytest
@@ -22,6 +22,25 @@ settings.load_profile("ci" if os.environ.get("CI") else "here")
 NOT_BLOCKING = ("threading.Lock.acquire", "threading.Lock.acquire_lock")
 
 _blocked: list[str] = []
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--no-skips", action="store_true", help="a test that cannot run here counts as failed"
+    )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Under ``--no-skips`` a skipped test has failed: where all is installed, all must run."""
+    report = yield
+    if item.config.getoption("--no-skips") and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        why = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.longrepr = f"{why} (and --no-skips allows no test to be skipped)"
+    return report
 
 
 class BlockedTheLoop(blockbuster.BlockingError):

@@ -16,7 +16,7 @@ from dev import TOOLS, program
 PYTHON_SERVERS = TOOLS / "servers-python"
 NODE_SERVERS = TOOLS / "servers-node"
 NO_NODE = (
-    "node is not installed; install Node.js 20 or newer with npm "
+    "node is not installed; install Node.js 18 or newer with npm "
     "(Debian: apt-get install nodejs npm) and run python3 dev.py test"
 )
 
