@@ -28,7 +28,7 @@ OVERSAMPLING = 8
 
 @dataclass(frozen=True, slots=True)
 class Pixmap:
-    """One picture as StatusNotifierItem wants it: ARGB32, network byte order, row by row."""
+    """One picture for the bus: ARGB32, network byte order, row by row, no padding."""
 
     width: int
     height: int
@@ -47,7 +47,7 @@ class Shape:
 @functools.cache
 def image(state: IconState, size: int) -> Image.Image:
     """The icon as a picture of ``size`` by ``size`` pixels with transparency."""
-    grid, shapes = _drawings()
+    grid, shapes = drawings()
     large = size * OVERSAMPLING
     canvas = Image.new("RGBA", (large, large), (0, 0, 0, 0))
     pen = ImageDraw.Draw(canvas)
@@ -94,7 +94,8 @@ def _disc(
 
 
 @functools.cache
-def _drawings() -> tuple[float, dict[IconState, tuple[Shape, ...]]]:
+def drawings() -> tuple[float, dict[IconState, tuple[Shape, ...]]]:
+    """The grid's size and every icon's shapes; reads the file the first time."""
     source = json.loads((_assets() / "icons.json").read_text(encoding="utf-8"))
     colours = {name: ImageColor.getrgb(value) for name, value in source["colours"].items()}
     return float(source["grid"]), {

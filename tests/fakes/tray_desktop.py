@@ -1,0 +1,328 @@
+"""A whole small desktop without a screen: Xvfb, a private bus, openbox and xfce4-panel.
+
+For tests that click a real icon in a real panel. Everything lives in one directory and ends
+with ``close``; pictures go to ``test-output/`` of the working directory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic, sleep
+from typing import TypeVar
+
+from dbus_fast import Variant
+from dbus_fast.aio import MessageBus
+from PIL import Image, ImageChops
+
+from tests.fakes.tray_bus import PrivateBus
+from tests.fakes.tray_host import WATCHER, ItemReader, MenuRow
+
+PROGRAMS = ("Xvfb", "dbus-daemon", "openbox", "xfce4-panel", "xdotool", "scrot", "xwininfo")
+LIMIT = 15.0
+BETWEEN_LOOKS = 0.05
+PANEL_HEIGHT = 32
+SCREEN = (1280, 800)
+OUTPUT = Path("test-output") / "tray"
+
+POPUP_SETTLES = 0.5
+"""Seconds: GTK swallows a click within 0.4 s of a popup, and nothing on X tells when it is over."""
+
+PANEL_XML = """<?xml version="1.0" encoding="UTF-8"?>
+<channel name="xfce4-panel" version="1.0">
+  <property name="configver" type="int" value="2"/>
+  <property name="panels" type="array">
+    <value type="int" value="1"/>
+    <property name="dark-mode" type="bool" value="{dark}"/>
+    <property name="panel-1" type="empty">
+      <property name="position" type="string" value="p=6;x=0;y=0"/>
+      <property name="position-locked" type="bool" value="true"/>
+      <property name="length" type="uint" value="100"/>
+      <property name="size" type="uint" value="{height}"/>
+      <property name="icon-size" type="uint" value="0"/>
+      <property name="plugin-ids" type="array">
+        <value type="int" value="1"/><value type="int" value="2"/>
+      </property>
+    </property>
+  </property>
+  <property name="plugins" type="empty">
+    <property name="plugin-1" type="string" value="separator">
+      <property name="expand" type="bool" value="true"/>
+      <property name="style" type="uint" value="0"/>
+    </property>
+    <property name="plugin-2" type="string" value="systray">
+      <property name="square-icons" type="bool" value="true"/>
+      <property name="hide-new-items" type="bool" value="false"/>
+    </property>
+  </property>
+</channel>
+"""
+
+T = TypeVar("T")
+
+
+def missing_programs() -> list[str]:
+    """What of the desktop is not installed here."""
+    return [name for name in PROGRAMS if shutil.which(name) is None]
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle on the screen, in pixels."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+    @property
+    def centre(self) -> tuple[int, int]:
+        return self.x + self.width // 2, self.y + self.height // 2
+
+
+class TrayDesktop:
+    """The desktop; ``env`` is what a program started in it needs."""
+
+    def __init__(self, directory: Path, *, dark: bool = False) -> None:
+        self._directory = directory
+        self._dark = dark
+        self._display: subprocess.Popen[str] | None = None
+        self._started: dict[str, subprocess.Popen[bytes]] = {}
+        self._bare: Image.Image | None = None
+        self.env: dict[str, str] = {}
+        self._bus = PrivateBus(directory)
+
+    @property
+    def address(self) -> str:
+        return self._bus.address
+
+    def open(self) -> None:
+        """Start screen, bus and window manager; no panel yet."""
+        homes = {
+            f"XDG_{name}": str(self._directory / name.lower())
+            for name in ("RUNTIME_DIR", "CONFIG_HOME", "CACHE_HOME", "DATA_HOME", "STATE_HOME")
+        }
+        for home in homes.values():
+            Path(home).mkdir(mode=0o700, exist_ok=True)
+        channel = Path(homes["XDG_CONFIG_HOME"]) / "xfce4/xfconf/xfce-perchannel-xml"
+        channel.mkdir(parents=True)
+        settings = PANEL_XML.format(height=PANEL_HEIGHT, dark=str(self._dark).lower())
+        (channel / "xfce4-panel.xml").write_text(settings)
+        self._display = subprocess.Popen(
+            ["Xvfb", "-displayfd", "1", "-screen", "0", f"{SCREEN[0]}x{SCREEN[1]}x24"]
+            + ["-nolisten", "tcp", "-noreset"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        assert self._display.stdout is not None
+        number = self._display.stdout.readline().strip()  # written once it takes clients
+        self.env = {
+            **{name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ},
+            **homes,
+            "DISPLAY": f":{number}",
+            "DBUS_SESSION_BUS_ADDRESS": self._bus.address,
+            "GDK_BACKEND": "x11",
+            "NO_AT_BRIDGE": "1",
+            "GTK_THEME": "Adwaita:dark" if self._dark else "Adwaita",
+            "XDG_CURRENT_DESKTOP": "XFCE",
+        }
+        self._bus = PrivateBus(self._directory, self.env)
+        self._bus.start()
+        self._start("openbox", ["openbox"])
+
+    def close(self) -> None:
+        for name in list(self._started):
+            self.kill(name)
+        self._bus.kill()
+        if self._display is not None:
+            with self._display as display:
+                display.terminate()
+
+    def start_panel(self) -> None:
+        """Return when the panel is drawn; remembers how it looks without our icon."""
+        self._start("panel", ["xfce4-panel", "--disable-wm-check"])
+        self.until(self._panel_is_drawn, "the panel is drawn")
+
+    def kill(self, name: str) -> None:
+        """Kill what was started under that name, ``panel`` for one."""
+        process = self._started.pop(name, None)
+        if process is not None:
+            process.kill()
+            process.wait()
+
+    def kill_panel(self) -> None:
+        self.kill("panel")
+        self.until(lambda: not self._windows("xfce4-panel"), "the panel's window is gone")
+
+    def ask(self, question: Callable[[ItemReader], Awaitable[T]]) -> T:
+        """Put a question to the one registered item, over a connection of our own."""
+
+        async def connected() -> T:
+            bus = await MessageBus(self.address).connect()
+            try:
+                items = await self._registered(bus)
+                if len(items) != 1:
+                    raise AssertionError(f"registered with the panel: {items}")
+                owner, slash, path = items[0].partition("/")
+                return await question(ItemReader(bus, owner, slash + path))
+            finally:
+                bus.disconnect()
+                await bus.wait_for_disconnect()
+
+        return asyncio.run(connected())
+
+    async def _registered(self, bus: MessageBus) -> list[str]:
+        watcher = ItemReader(bus, WATCHER, "/StatusNotifierWatcher")
+        properties = "org.freedesktop.DBus.Properties"
+        (items,) = await watcher.call(
+            watcher.path, properties, "Get", "ss", WATCHER, "RegisteredStatusNotifierItems"
+        )
+        assert isinstance(items, Variant)
+        return list(items.value)
+
+    def icon(self) -> Box:
+        """Where the icon is: what differs from the panel without it."""
+
+        def differs() -> Box | None:
+            assert self._bare is not None, "start the panel before the program"
+            found = ImageChops.difference(self._strip(), self._bare).getbbox()
+            if found is None or found[2] - found[0] < PANEL_HEIGHT // 2:
+                return None
+            return Box(found[0], found[1], found[2] - found[0], found[3] - found[1])
+
+        return self.until(differs, "the icon is in the panel")
+
+    def icon_is_gone(self) -> None:
+        assert self._bare is not None
+        bare = self._bare
+        self.until(
+            lambda: ImageChops.difference(self._strip(), bare).getbbox() is None,
+            "the icon is gone from the panel",
+        )
+
+    def open_menu(self) -> Box:
+        """Right click the icon; returns where the menu is."""
+        return self._popup(lambda: self.click(*self.icon().centre, button=3))
+
+    def open_submenu(self, menu: Box, rows: Sequence[MenuRow], row: MenuRow) -> Box:
+        """Click a row of an open menu that has a submenu; returns where that is."""
+        return self._popup(lambda: self.click(*self._place(menu, rows, row)))
+
+    def click_row(self, menu: Box, rows: Sequence[MenuRow], row: MenuRow) -> None:
+        self.click(*self._place(menu, rows, row))
+
+    def click(self, x: int, y: int, button: int = 1) -> None:
+        self._xdotool("mousemove", str(x), str(y))
+        sleep(POPUP_SETTLES)
+        self._xdotool("click", str(button))
+
+    def close_menus(self) -> None:
+        while self._popups():
+            before = len(self._popups())
+            self._xdotool("key", "Escape")
+            self.until(lambda before=before: len(self._popups()) < before, "a menu closes")
+
+    def screenshot(self, name: str) -> Path:
+        OUTPUT.mkdir(parents=True, exist_ok=True)
+        path = OUTPUT / f"{name}.png"
+        self._run("scrot", "--overwrite", str(path))
+        return path
+
+    def until(self, look: Callable[[], T], what: str) -> T:
+        """Look until the answer is true. X clients are other programs: there is only looking."""
+        end = monotonic() + LIMIT
+        while not (found := look()):
+            if monotonic() > end:
+                self.screenshot("timeout")
+                raise AssertionError(f"waited {LIMIT:.0f} s in vain until {what}")
+            sleep(BETWEEN_LOOKS)
+        return found
+
+    def _place(self, menu: Box, rows: Sequence[MenuRow], row: MenuRow) -> tuple[int, int]:
+        """The middle of a row: separators are thinner, all other rows equally high."""
+        separators = sum(each.is_separator for each in rows)
+        padding = 2 * MENU_PADDING
+        high = (menu.height - padding - separators * SEPARATOR) / (len(rows) - separators)
+        y = menu.y + MENU_PADDING
+        for each in rows:
+            height = SEPARATOR if each.is_separator else high
+            if each == row:
+                return menu.x + menu.width // 2, round(y + height / 2)
+            y += height
+        raise AssertionError(f"{row.label} is not in this menu")
+
+    def _popup(self, act: Callable[[], None]) -> Box:
+        before = self._popups()
+        act()
+
+        def opened() -> Box | None:
+            new = {id_: box for id_, box in self._popups().items() if id_ not in before}
+            return next(iter(new.values()), None)
+
+        return self.until(opened, "a menu opens")
+
+    def _popups(self) -> dict[str, Box]:
+        """Menus on the screen: viewable windows that the window manager does not manage."""
+        found = {}
+        for line in self._run("xwininfo", "-root", "-tree").splitlines():
+            match = WINDOW.match(line)
+            if match is None or "xfce4-panel" not in line and "rapper" not in line:
+                continue
+            about = self._run("xwininfo", "-id", match["id"])
+            if "Override Redirect State: yes" in about and "Map State: IsViewable" in about:
+                box = Box(*(int(match[part]) for part in ("x", "y", "width", "height")))
+                if box.height > 1 and box.width > 1:
+                    found[match["id"]] = box
+        return found
+
+    def _windows(self, name: str) -> list[str]:
+        tree = self._run("xwininfo", "-root", "-tree")
+        return [line for line in tree.splitlines() if name in line]
+
+    def _panel_is_drawn(self) -> bool:
+        """Two looks in a row the same, and not the bare screen."""
+        first = self._strip()
+        sleep(POPUP_SETTLES)
+        second = self._strip()
+        drawn = len(second.getcolors(1 << 16) or ()) > 0 and second.getextrema() != BLACK
+        if drawn and ImageChops.difference(first, second).getbbox() is None:
+            self._bare = second
+            return bool(self._windows("xfce4-panel"))
+        return False
+
+    def _strip(self) -> Image.Image:
+        shot = self.screenshot("strip")
+        with Image.open(shot) as picture:
+            return picture.convert("RGB").crop((0, 0, SCREEN[0], PANEL_HEIGHT))
+
+    def _start(self, name: str, argv: Sequence[str]) -> None:
+        log = (self._directory / f"{name}.log").open("ab")
+        with log:
+            self._started[name] = subprocess.Popen(
+                argv, env=self.env, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+            )
+
+    def _xdotool(self, *arguments: str) -> None:
+        self._run("xdotool", *arguments)
+
+    def _run(self, *argv: str) -> str:
+        done = subprocess.run(
+            argv, env=self.env, capture_output=True, text=True, timeout=LIMIT, check=True
+        )
+        return done.stdout
+
+
+BLACK = ((0, 0), (0, 0), (0, 0))
+MENU_PADDING = 4
+SEPARATOR = 1
+WINDOW = re.compile(
+    r"\s+(?P<id>0x[0-9a-f]+) .* (?P<width>\d+)x(?P<height>\d+)\+-?\d+\+-?\d+\s+"
+    r"\+(?P<x>-?\d+)\+(?P<y>-?\d+)$"
+)

@@ -1,0 +1,62 @@
+"""``python -m tests.fakes.tray_program``: the real tray on a scripted engine, as a program.
+
+Prints ``ready``, then one line for everything asked of the engine and ``say …`` for every
+sentence said to the person. Lines on stdin change the world: ``phase NAME PHASE``, ``remove
+NAME``, ``notice show``, ``stop``.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from pathlib import Path
+
+from core.model.intents import Intent
+from core.model.notices import NoticeCode
+from core.model.status import Phase
+from tests.fakes.tray_engine import ScriptedEngine, status
+from tray_app.main import run_tray
+
+
+def tell(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+class TellingEngine(ScriptedEngine):
+    """Prints every intent."""
+
+    def _carry_out(self, intent: Intent) -> None:
+        tell(f"asked {intent}")
+        super()._carry_out(intent)
+
+
+def obey(engine: ScriptedEngine) -> None:
+    for line in sys.stdin:
+        match line.split():
+            case ["phase", name, phase]:
+                engine.publish(status(name, Phase(phase)))
+            case ["remove", name]:
+                engine.remove(name)
+            case ["notice", "show"]:
+                engine.notice(NoticeCode.SHOW)
+            case ["stop"]:
+                engine.stop()
+            case _:
+                raise ValueError(line)
+
+
+def main() -> None:
+    engine = TellingEngine([status(name) for name in sys.argv[1:]])
+    threading.Thread(target=obey, args=(engine,), daemon=True).start()
+    run_tray(
+        engine,
+        log_path_of=lambda name: Path(f"/nonexistent/server-{name}.log"),
+        on_ready=lambda: tell("ready"),
+        say=lambda sentence: tell(f"say {sentence}"),
+    )
+    tell("over")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,207 @@
+"""Draws a TrayView with pystray and hands back the ids of clicked rows; knows nothing else."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tray_app import icons, text
+from tray_app.ui_thread import LoopThread, UiThread
+from tray_app.view import IconState, Row, TrayView
+
+if TYPE_CHECKING:
+    import pystray
+
+APP_ID = "mcpproxy"
+
+Clicked = Callable[[str], None]
+"""Gets the id of the clicked row, on the UI thread."""
+
+Say = Callable[[str], None]
+"""Gets one sentence whenever the icon comes or cannot be shown, on the UI thread."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a platform needs otherwise than the others."""
+
+    picture: Callable[[IconState], object]
+    label: Callable[[str], str] = str
+    title: Callable[[str], str] = str
+    beyond_pystray: Callable[[TrayView], None] = lambda _view: None
+
+
+class Shell:
+    """The icon, its menu and its notifications; all but ``run`` belong to the UI thread."""
+
+    def __init__(self, ui: UiThread, icon: pystray.Icon, look: Look, clicked: Clicked) -> None:
+        self.ui = ui
+        self._icon = icon
+        self._look = look
+        self._clicked = clicked
+        icons.drawings()  # reads a file, and here no loop runs yet that would wait for it
+
+    def run(self, ready: Callable[[], None]) -> None:
+        """Run the icon's loop on the main thread until ``stop``; ``ready`` comes first.
+
+        ``ready`` is posted because pystray calls back on a thread of its own, where no icon
+        may be touched.
+        """
+        self._icon.run(lambda _icon: self.ui.post(ready))
+
+    def draw(self, view: TrayView) -> None:
+        self._icon.icon = self._look.picture(view.icon)
+        self._icon.title = self._look.title(view.title)
+        self._look.beyond_pystray(view)
+        self._icon.menu = self._menu(view.menu)
+        self._icon.visible = True
+
+    def notify(self, title: str, body: str) -> None:
+        self._icon.notify(body, title)
+
+    def stop(self) -> None:
+        self._icon.stop()
+
+    def _menu(self, rows: Sequence[Row]) -> pystray.Menu:
+        import pystray
+
+        return pystray.Menu(*(self._item(row) for row in rows))
+
+    def _item(self, row: Row) -> pystray.MenuItem:
+        import pystray
+
+        if row.separator:
+            return pystray.Menu.SEPARATOR
+        action: Callable[[], None] | pystray.Menu
+        action = self._menu(row.rows) if row.rows else lambda: self._clicked(row.id)
+        item = pystray.MenuItem(self._look.label(row.label), action, enabled=row.enabled)
+        item.key = row.id
+        return item
+
+
+def create(clicked: Clicked, say: Say) -> Shell:
+    """The shell for this platform; on the main thread, which will run it."""
+    if sys.platform == "darwin":
+        return _macos(clicked)
+    if sys.platform == "win32":
+        return _windows(clicked)
+    from tray_app.bus import session_address
+
+    return linux(clicked, say, session_address())
+
+
+def linux(clicked: Clicked, say: Say, address: str | None) -> Shell:
+    """The icon over the session bus at ``address`` (None: there is none)."""
+    with _no_backend():
+        from tray_app.sni_icon import SniIcon
+    from tray_app.panel import Placement, Presence
+
+    def placed(placement: Placement) -> None:
+        match placement.presence:
+            case Presence.SHOWN:
+                say(text.ICON_SHOWN)
+            case Presence.NO_HOST:
+                say(text.no_host(os.environ.get("XDG_CURRENT_DESKTOP", "")))
+            case Presence.NO_BUS:
+                say(text.no_bus(placement.reason))
+            case Presence.REFUSED:
+                say(text.refused_by_host(placement.reason))
+
+    ui = LoopThread()
+    icon = SniIcon(APP_ID, loop=ui.loop, placed=placed, address=address)
+
+    def beyond_pystray(view: TrayView) -> None:
+        icon.tooltip = view.tooltip
+        icon.urgent = view.icon is IconState.ERROR
+
+    return Shell(ui, icon, Look(icons.pixmaps, beyond_pystray=beyond_pystray), clicked)
+
+
+@contextmanager
+def _no_backend() -> Iterator[None]:
+    """Let pystray load without looking for GTK or X, whatever the environment asks for.
+
+    It chooses by this variable when it is imported. The variable is put back because child
+    processes would inherit it.
+    """
+    name = "PYSTRAY_BACKEND"
+    before = os.environ.get(name)
+    os.environ[name] = "dummy"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
+
+
+# The two below use pystray's own backends. They follow its source and were not run here.
+
+SINGLE_PICTURE = 64
+"""Pixels of the one picture that these platforms scale down."""
+
+
+if sys.platform == "darwin":
+
+    def _macos(clicked: Clicked) -> Shell:
+        import threading
+
+        import pystray
+
+        from tray_app.ui_thread import AppKitThread
+
+        class MacIcon(pystray.Icon):
+            def _notify(self, message: str, title: str | None = None) -> None:
+                # It runs osascript and waits for it.
+                show = super()._notify
+                threading.Thread(target=show, args=(message, title or ""), daemon=True).start()
+
+        look = Look(lambda state: icons.image(state, SINGLE_PICTURE))
+        return Shell(AppKitThread(), MacIcon(APP_ID), look, clicked)
+
+
+if sys.platform == "win32":
+
+    def _windows(clicked: Clicked) -> Shell:
+        import pystray
+
+        from tray_app.ui_thread import WindowThread
+
+        class WindowsIcon(pystray.Icon):
+            """Does not take away the menu that is being shown, as pystray's own would."""
+
+            _shows_menu = False
+            _menu_is_old = False
+
+            def _on_notify(self, wparam: int, lparam: int) -> None:
+                self._shows_menu = True
+                try:
+                    super()._on_notify(wparam, lparam)  # returns when the menu is closed
+                finally:
+                    self._shows_menu = False
+                    if self._menu_is_old:
+                        self._update_menu()
+
+            def _update_menu(self) -> None:
+                self._menu_is_old = self._shows_menu
+                if not self._shows_menu:
+                    super()._update_menu()
+
+        def title(words: str) -> str:
+            return text.one_line(words, WINDOWS_TITLE_LIMIT)
+
+        icon = WindowsIcon(APP_ID)
+        look = Look(
+            lambda state: icons.image(state, SINGLE_PICTURE),
+            label=lambda words: words.replace("&", "&&"),
+            title=title,
+        )
+        return Shell(WindowThread(icon), icon, look, clicked)
+
+    WINDOWS_TITLE_LIMIT = 127
+    """Characters; the buffer is fixed and pystray raises ValueError beyond."""

@@ -1,0 +1,57 @@
+"""What the command line prints for people: the same words as the tray's, in columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from tray_app.client import Json
+
+
+def table(rows: Iterable[Sequence[str]]) -> str:
+    """Columns as wide as their widest cell; the last one may be of any length."""
+    lines = [tuple(row) for row in rows]
+    widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )
+
+
+def servers(data: Json) -> str:
+    """One line per server, and its problem with what to do about it."""
+    entries: list[dict[str, Any]] = sorted(data["servers"], key=lambda entry: entry["name"])
+    if not entries:
+        return "No servers are configured."
+    rows = [("NAME", "STATE", "TOOLS", "PID", "")]
+    for entry in entries:
+        health = entry["health"]
+        words = f"{health['summary']}. {health['detail']}" if health["detail"] else ""
+        rows.append(
+            (
+                entry["name"],
+                entry["status"],
+                str(entry["tool_count"]),
+                str(entry["pid"] or "-"),
+                words,
+            )
+        )
+    return table(rows)
+
+
+def status(data: Json) -> str:
+    """The whole program in a few lines."""
+    stats = data["stats"]
+    lines = [
+        f"MCP Proxy Tray {data['version']} is {data['engine']} (pid {data['pid']})",
+        f"Endpoint  {data['endpoint'] or 'not yet'}",
+        f"Servers   {stats['connected_servers']} of {stats['total_servers']} ready, "
+        f"{stats['total_tools']} tools",
+    ]
+    if data["config_problem"] is not None:
+        problem = data["config_problem"]
+        lines.append(f"Config    {problem['file']} has a mistake; the last good settings are used:")
+        lines.extend(
+            f"          {each['path'] or 'file'}: {each['message']}" for each in problem["problems"]
+        )
+    return "\n".join(lines)
