@@ -94,15 +94,17 @@ def _insert(document: Document, parent: Node, step: str | int, value: Value) -> 
         return _with(text, comma + 1, f" {added},")
 
     newline = _newline(text)
-    if spans and _begins_line(text, spans[0][0]):
-        indent = _line_indent(text, spans[0][0])
+    remarks = [at for at in trivia(text, parent.start + 1) if text[at[0]] == "/"]
+    neighbours = [*spans[:1], *remarks]
+    if neighbours and _begins_line(text, neighbours[0][0]):
+        indent = _line_indent(text, neighbours[0][0])
     else:
         indent = outer + _unit(document)
     added = newline + indent + label + _render(document, value, indent)
     if not spread:
         return _with(text, parent.end - 1, added + newline + outer)
     if not spans:
-        return _with(text, _end_of_remarks(text, parent.start + 1), added)
+        return _with(text, remarks[-1][1] if remarks else parent.start + 1, added)
     end = spans[-1][1]
     comma = _comma_after(text, end)
     if comma is None:

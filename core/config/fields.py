@@ -91,7 +91,7 @@ class Reading:
         value = place.node.value
         if not isinstance(value, str):
             hint = "put it in double quotes" if isinstance(value, bool | int | float) else ""
-            self._wrong_type(place, "a string", hint)
+            self.wrong_type(place, "a string", hint)
             return None
         if "\0" in value:
             self.complain(place.path, "may not hold the character NUL", place)
@@ -104,7 +104,7 @@ class Reading:
         value = place.node.value
         if not isinstance(value, bool):
             hint = f"write {value} without quotes" if value in ("true", "false") else ""
-            self._wrong_type(place, "true or false", hint)
+            self.wrong_type(place, "true or false", hint)
             return default
         return value
 
@@ -113,7 +113,7 @@ class Reading:
             return default
         value = place.node.value
         if isinstance(value, bool) or not isinstance(value, int):
-            self._wrong_type(place, "a whole number", "")
+            self.wrong_type(place, "a whole number")
         elif not least <= value <= most:
             self.complain(place.path, f"must be from {least} to {most}", place)
         else:
@@ -126,7 +126,7 @@ class Reading:
             return default
         seconds = _seconds(place.node.value)
         if seconds is None:
-            self._wrong_type(place, 'a duration like "30s", "2m" or 30 (seconds)', "")
+            self.wrong_type(place, 'a duration like "30s", "2m" or 30 (seconds)')
         elif not 0 < seconds <= LONGEST_DURATION:
             self.complain(place.path, 'must be more than 0 and at most "24h"', place)
         else:
@@ -139,7 +139,7 @@ class Reading:
             return default
         number = _bytes(place.node.value)
         if number is None:
-            self._wrong_type(place, 'a size like "10 MB" or 10 (megabytes)', "")
+            self.wrong_type(place, 'a size like "10 MB" or 10 (megabytes)')
         elif not 1 <= number <= LARGEST_SIZE:
             self.complain(place.path, 'must be more than 0 and at most "1 GB"', place)
         else:
@@ -175,7 +175,7 @@ class Reading:
     def _element(self, place: Place) -> str | None:
         """A string that must be there: in a list or among settings null is no default."""
         if place.node.value is None:
-            self._wrong_type(place, "a string", "")
+            self.wrong_type(place, "a string")
             return None
         return self.text(place)
 
@@ -184,10 +184,10 @@ class Reading:
     ) -> Place | None:
         if place is None or isinstance(place.node.value, kind):
             return place
-        self._wrong_type(place, expected, hint)
+        self.wrong_type(place, expected, hint)
         return None
 
-    def _wrong_type(self, place: Place, expected: str, hint: str) -> None:
+    def wrong_type(self, place: Place, expected: str, hint: str = "") -> None:
         message = f"expected {expected}, got {_kind(place.node)}"
         self.complain(place.path, f"{message}: {hint}" if hint else message, place)
 

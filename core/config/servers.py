@@ -92,8 +92,7 @@ def _entries(reading: Reading, root: Place, key: str) -> Iterator[_Entry]:
         yield from _map(reading, root, key)
         return
     if not isinstance(place.node.value, list):
-        message = 'expected a list, [{"name": ...}], or a map, {"NAME": {...}}, of servers'
-        reading.complain(place.path, message, place)
+        reading.wrong_type(place, 'a list, [{"name": ...}], or a map, {"NAME": {...}}, of servers')
         return
     for index, item in enumerate(reading.items(place)):
         if not isinstance(item.node.value, dict):
@@ -142,7 +141,8 @@ def _check_name(reading: Reading, entry: _Entry, taken: dict[str, tuple[str, Pla
 def _transport(reading: Reading, entry: Place) -> Stdio | Http:
     command_place = _filled(reading, entry, "command")
     url_place = _filled(reading, entry, "url")
-    protocol = _protocol(reading, entry)
+    protocol_place = _either(reading, entry, "protocol", "type")
+    protocol = _protocol(reading, protocol_place)
     command, url = reading.text(command_place), reading.text(url_place)
     if command_place is not None and url_place is not None:
         message = 'has both "command" and "url": remove the one that is not meant'
@@ -150,12 +150,12 @@ def _transport(reading: Reading, entry: Place) -> Stdio | Http:
     elif command_place is None and url_place is None:
         message = 'needs either "command" (a program to start) or "url" (a server to reach)'
         reading.complain(entry.path, message, entry)
-    elif command_place is not None and protocol not in (None, "auto", "stdio"):
+    elif protocol_place is not None and command_place is not None and protocol in ("http", "sse"):
         message = 'a server with "command" speaks stdio: remove this, or give "url" instead'
-        reading.complain(f"{entry.path}.protocol", message, entry)
-    elif url_place is not None and protocol == "stdio":
+        reading.complain(protocol_place.path, message, protocol_place)
+    elif protocol_place is not None and url_place is not None and protocol == "stdio":
         message = 'a server with "url" cannot speak stdio: remove this, or give "command" instead'
-        reading.complain(f"{entry.path}.protocol", message, entry)
+        reading.complain(protocol_place.path, message, protocol_place)
     # everything is read whichever transport it is, so that all errors show at once
     stdio = Stdio(
         command=command or "",
@@ -181,8 +181,7 @@ def _filled(reading: Reading, entry: Place, name: str) -> Place | None:
     return None if place is not None and place.node.value == "" else place
 
 
-def _protocol(reading: Reading, entry: Place) -> str | None:
-    place = _either(reading, entry, "protocol", "type")
+def _protocol(reading: Reading, place: Place | None) -> str | None:
     text = reading.text(place)
     if place is None or not text:
         return None
