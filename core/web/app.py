@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 from core.ports import Door
 from core.telemetry.counters import Counter, Counters
 from core.telemetry.logging import Logs, fields
+from core.web import guard
 from core.web.asgi import (
     ASGIApp,
     ClientGone,
@@ -77,20 +78,20 @@ class _App:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         method, path = scope["method"], scope["path"]
-        label = _mcp_label(path)
         found = None
-        if label is not None:
-            need = Need.MCP
+        if path.startswith("/mcp/") or path == "/mcp":
+            need = guard.MCP
+            label = _mcp_label(path)
         else:
             found = self._router.find(method, path)
-            label = found.template if found is not None else UNMATCHED
             need = _need(found, path)
+            label = found.template if found is not None else UNMATCHED
         answering = _Answering(send, self._requests, method, label)
         try:
             refusal = self._guard.judge(scope, need)
             if refusal is not None:
                 await _refuse(scope, answering, refusal)
-            elif need is Need.MCP:
+            elif need is guard.MCP:
                 await self._gateway(scope, receive, answering)
             else:
                 await self._serve(scope, receive, answering, found)
@@ -100,7 +101,11 @@ class _App:
             # The barrier between requests: a bug in answering one costs that answer only.
             if answering.started:
                 raise  # too late for another answer: the server logs it and cuts the connection
-            log.exception("bug while answering", extra=fields(method=method, route=label))
+            request_id = scope["state"]["request_id"].decode()
+            log.exception(
+                "bug while answering",
+                extra=fields(method=method, route=label, request_id=request_id),
+            )
             await _refuse(scope, answering, _BUG)
 
     async def _serve(
@@ -127,19 +132,16 @@ _BUG = Refusal(
 )
 
 
-def _mcp_label(path: str) -> str | None:
-    """The route label of the gateway's paths; None for all others."""
-    if path == "/mcp":
-        return "/mcp"
-    if not path.startswith("/mcp/"):
-        return None
-    return "/mcp/s/{server}" if path.startswith("/mcp/s/") else "/mcp/{other}"
+def _mcp_label(path: str) -> str:
+    if path.startswith("/mcp/s/"):
+        return "/mcp/s/{server}"
+    return "/mcp" if path == "/mcp" else "/mcp/{other}"
 
 
 def _need(found: Found[Site] | None, path: str) -> Need:
     # Outside /api an unknown path is an ordinary 404: MCP clients probe /.well-known.
     needs_key = found.needs_key if found is not None else path.startswith("/api/")
-    return Need.KEY if needs_key else Need.NOTHING
+    return guard.KEY if needs_key else guard.NOTHING
 
 
 def _allowed(found: Found[Site] | None) -> Route[Site]:

@@ -6,9 +6,7 @@ rebinding a page *is* same-origin and sends no Origin, hence the exact Host chec
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import Enum
 from hmac import compare_digest
 
 from core.model.config import Config
@@ -18,16 +16,21 @@ from core.web.asgi import Header, Scope
 MIB = 1024 * 1024
 
 
-class Need(Enum):
-    """What a path asks of its caller, beyond the right address."""
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What a path asks of its caller, beyond the right address.
 
-    NOTHING = "nothing"
-    KEY = "key"
-    MCP = "mcp"  # the key, if ``require_mcp_auth`` says so
+    A body that says it is longer than ``largest_body`` bytes is refused unread.
+    """
+
+    key: bool
+    key_if_configured: bool  # only if ``require_mcp_auth`` says so
+    largest_body: int
 
 
-LARGEST_BODY = {Need.NOTHING: 4 * MIB, Need.KEY: 4 * MIB, Need.MCP: 16 * MIB}
-"""In bytes. A longer Content-Length is refused before the body is read."""
+NOTHING = Need(key=False, key_if_configured=False, largest_body=4 * MIB)
+KEY = Need(key=True, key_if_configured=False, largest_body=4 * MIB)
+MCP = Need(key=False, key_if_configured=True, largest_body=16 * MIB)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +65,15 @@ class Address:
         return cls(frozenset(hosts), frozenset(b"http://" + host for host in hosts), loopback)
 
 
-_WATCHED = frozenset(
+_DECISIVE = frozenset(
     {b"host", b"origin", b"sec-fetch-site", b"x-api-key", b"authorization", b"content-length"}
 )
-_OWN_SITE = frozenset({b"none", b"same-origin"})
+_OWN_SITE = frozenset({None, b"none", b"same-origin"})
 _MOST_ADDRESSES = 64
 
+AMBIGUOUS = Refusal(
+    403, "ambiguous_header", "A header that decides about access was sent more than once."
+)
 NOT_HERE = Refusal(
     403,
     "host_not_allowed",
@@ -96,57 +102,65 @@ class Guard:
         self._door = door
         self._config: Config | None = None
         self._key = b""
-        self._addresses: dict[tuple[str, int], Address] = {}
+        self._addresses: dict[tuple[str, int] | None, Address] = {}
 
     def judge(self, scope: Scope, need: Need) -> Refusal | None:
         """None if the request may go on.
 
         A unix socket is reached by the same user only, who needs neither key nor name.
         """
+        # Every call of the data plane passes through here.
+        sent: dict[bytes, bytes] = {}
+        for name, value in scope["headers"]:
+            if name in _DECISIVE:
+                if name in sent:
+                    return AMBIGUOUS
+                sent[name] = value
         server = scope["server"]
-        if server is not None and server[1] is None:
-            return _too_large(scope["headers"], need)
+        if server is None or server[1] is not None:
+            refusal = self._judge_tcp(server, sent, need)
+            if refusal is not None:
+                return refusal
+        length = sent.get(b"content-length")
+        # The HTTP parser has let through decimal digits only.
+        if length is not None and (len(length) > 12 or int(length) > need.largest_body):
+            return Refusal(
+                413, "body_too_large", f"The body may have at most {need.largest_body} bytes."
+            )
+        return None
+
+    def _judge_tcp(
+        self, server: tuple[str, int] | None, sent: dict[bytes, bytes], need: Need
+    ) -> Refusal | None:
+        address = self._addresses.get(server) or self._learn(server)
+        host = sent.get(b"host")
+        if host not in address.hosts and (host is None or host.lower() not in address.hosts):
+            return NOT_HERE
+        origin = sent.get(b"origin")
+        if origin is not None and origin not in address.origins:
+            return CROSS_SITE
+        if sent.get(b"sec-fetch-site") not in _OWN_SITE:
+            return CROSS_SITE
+        if need is NOTHING:
+            return None
         config = self._door.snapshot.config
+        if config.revision == 0:
+            return NO_CONFIG
+        if need.key or config.require_mcp_auth or not address.loopback:
+            return None if self._authentic(config, sent, address) else WRONG_KEY
+        return None
+
+    def _authentic(self, config: Config, sent: dict[bytes, bytes], address: Address) -> bool:
         if config is not self._config:
             self._config = config
             self._key = config.api_key.encode()
-        address = self._addresses.get(server) or self._learn(server)
-        host: bytes | None = None
-        wrong_host = foreign = authentic = False
-        length = b""
-        for name, value in scope["headers"]:
-            if name not in _WATCHED:
-                continue
-            if name == b"host":
-                wrong_host = wrong_host or host is not None
-                host = value
-            elif name == b"content-length":
-                length = value
-            elif name == b"origin":
-                foreign = foreign or value not in address.origins
-            elif name == b"sec-fetch-site":
-                foreign = foreign or value not in _OWN_SITE
-            elif name == b"x-api-key":
-                authentic = authentic or compare_digest(value, self._key)
-            elif value[:7].lower() == b"bearer ":
-                authentic = authentic or compare_digest(value[7:].strip(), self._key)
-        if wrong_host or host is None:
-            return NOT_HERE
-        if host not in address.hosts and host.lower() not in address.hosts:
-            return NOT_HERE
-        if foreign:
-            return CROSS_SITE
-        if need is not Need.NOTHING:
-            if config.revision == 0:
-                return NO_CONFIG
-            if need is Need.KEY or config.require_mcp_auth or not address.loopback:
-                # An empty key means "no key", which only loopback may have.
-                keyless = not self._key and address.loopback
-                if not keyless and not (authentic and self._key):
-                    return WRONG_KEY
-        if length:
-            return _longer(length, need)
-        return None
+        if not self._key:
+            # An empty key means "no key", which only loopback may have.
+            return address.loopback
+        if compare_digest(sent.get(b"x-api-key", b""), self._key):
+            return True
+        scheme, _, token = sent.get(b"authorization", b"").partition(b" ")
+        return scheme.lower() == b"bearer" and compare_digest(token.strip(), self._key)
 
     def _learn(self, server: tuple[str, int] | None) -> Address:
         if server is None:  # the connection was gone before its address could be read
@@ -155,18 +169,3 @@ class Guard:
             self._addresses.clear()
         address = self._addresses[server] = Address.of(*server)
         return address
-
-
-def _too_large(headers: Iterable[Header], need: Need) -> Refusal | None:
-    for name, value in headers:
-        if name == b"content-length":
-            return _longer(value, need)
-    return None
-
-
-def _longer(length: bytes, need: Need) -> Refusal | None:
-    # The HTTP parser has let through decimal digits only.
-    most = LARGEST_BODY[need]
-    if len(length) <= 12 and int(length) <= most:
-        return None
-    return Refusal(413, "body_too_large", f"The request body may be at most {most} bytes.")

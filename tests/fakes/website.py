@@ -1,0 +1,210 @@
+"""The real engine and the real web side on a free port, with servers that obey the test."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import MappingProxyType
+
+import httpx
+
+from core.engine.clock import LoopClock
+from core.engine.engine import Engine
+from core.errors import ConfigError
+from core.model.config import Config, Listen, Logging, ServerConfig, ServerName, Setting, Stdio
+from core.model.faults import Fault, FaultCode
+from core.model.status import ConfigProblem, Peer
+from core.model.tools import Tool
+from core.ports import Link
+from core.protocol.calls import Call, Catalogue, Hello, Notify
+from core.telemetry.counters import Counters
+from core.telemetry.logging import Logs, start_logging
+from core.web.app import create_app
+from core.web.asgi import ASGIApp, Receive, Scope, Send
+from core.web.serve import HttpServer, bind_tcp, bind_unix
+
+KEY = "k" * 64
+LIMIT = 10.0  # seconds any wait of a test may take before the test fails
+
+
+class MemorySource:
+    """A ConfigSource whose file is a value; ``broken`` makes the next edit fail."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.broken: ConfigError | OSError | None = None
+        self._loaded: Callable[[Config], None] = lambda _: None
+        self._rejected: Callable[[ConfigProblem], None] = lambda _: None
+
+    async def load(self) -> Config:
+        return self.config
+
+    async def watch(
+        self, loaded: Callable[[Config], None], rejected: Callable[[ConfigProblem], None]
+    ) -> None:
+        self._loaded, self._rejected = loaded, rejected
+        await asyncio.get_running_loop().create_future()
+
+    async def reload(self) -> None:
+        self._loaded(self.config)
+
+    async def set_enabled(self, name: ServerName, enabled: bool) -> None:
+        if self.broken is not None:
+            raise self.broken
+        entry = replace(self.config.servers[name], enabled=enabled)
+        self.edit(servers=MappingProxyType({**self.config.servers, name: entry}))
+
+    def edit(self, **changes: object) -> None:
+        self.config = replace(self.config, revision=self.config.revision + 1, **changes)
+        self._loaded(self.config)
+
+    def reject(self, problem: ConfigProblem) -> None:
+        self._rejected(problem)
+
+
+class SilentSession:
+    """A Session nobody calls here; the gateway is not part of these tests."""
+
+    hello = Hello("2025-11-25")
+    catalogue = Catalogue()
+
+    def start(self, method: str, params: bytes) -> Call:
+        return Call()
+
+    def cancel(self, call: Call, reason: str) -> None: ...
+
+    def notify(self, method: str, params: bytes) -> None: ...
+
+    def listen(self, notify: Notify) -> Callable[[], None]:
+        return lambda: None
+
+
+@dataclass
+class Servers:
+    """The Connector: servers are ready at once, unless their name is in one of the sets."""
+
+    hanging: set[str] = field(default_factory=set)
+    broken: set[str] = field(default_factory=set)
+    opened: list[str] = field(default_factory=list)
+
+    async def __call__(self, config: ServerConfig, link: Link) -> Fault | None:
+        self.opened.append(config.name)
+        if config.name in self.broken:
+            return Fault(FaultCode.SPAWN_ENOENT, f"{config.name!r} was not found.")
+        if config.name not in self.hanging:
+            tools = (Tool("add", b'{"name":"add"}'), Tool("sub", b'{"name":"sub"}'))
+            peer = Peer(name="fake", version="1", protocol_version="2025-11-25", tools=tools)
+            link.connected(SilentSession(), replace(peer, pid=1000 + len(self.opened)))
+        await asyncio.shield(link.closing)
+        return None
+
+
+async def echo_gateway(scope: Scope, receive: Receive, send: Send) -> None:
+    """Stands for the gateway: answers with the path it was given."""
+    body = scope["path"].encode()
+    headers = [(b"content-type", b"text/plain"), (b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def server(name: str, *, enabled: bool = True) -> ServerConfig:
+    secret = (Setting("TOKEN", "planted-secret"),)
+    transport = Stdio(command="prog", args=("--mode", name), env=secret)
+    return ServerConfig(name=ServerName(name), transport=transport, enabled=enabled)
+
+
+def config_of(*servers: ServerConfig, api_key: str = KEY) -> Config:
+    return Config(
+        revision=1,
+        servers=MappingProxyType({each.name: each for each in servers}),
+        listen=Listen(port=0),
+        api_key=api_key,
+    )
+
+
+@dataclass
+class Website:
+    """Everything a test may want to look at or poke."""
+
+    engine: Engine
+    source: MemorySource
+    servers: Servers
+    counters: Counters
+    logs: Logs
+    http: HttpServer
+    port: int
+    socket_path: Path
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def client(self, **headers: str) -> httpx.AsyncClient:
+        """A client with the key; headers given here are added."""
+        sent = {"X-API-Key": KEY, **{key.replace("_", "-"): text for key, text in headers.items()}}
+        return httpx.AsyncClient(base_url=self.url, headers=sent, timeout=LIMIT, trust_env=False)
+
+    async def settled(self) -> None:
+        """Every server that can be ready is."""
+        waiting = self.servers.hanging | self.servers.broken
+        await self.engine.until(
+            lambda snapshot: (
+                all(
+                    status.peer is not None or status.phase == "disabled" or name in waiting
+                    for name, status in snapshot.servers.items()
+                )
+                and snapshot.config.revision > 0
+            ),
+            LIMIT,
+        )
+
+
+@asynccontextmanager
+async def website(
+    directory: Path,
+    config: Config | None = None,
+    *,
+    servers: Servers | None = None,
+    gateway: ASGIApp = echo_gateway,
+) -> AsyncIterator[Website]:
+    """A running engine and HTTP server, stopped in the product's order at the end."""
+    config = config if config is not None else config_of(server("one"), server("two"))
+    servers = servers or Servers()
+    counters = Counters()
+    source = MemorySource(config)
+    logs = start_logging(directory / "logs", Logging(level="debug"))
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            engine = Engine(
+                source=source,
+                connect=servers,
+                tasks=tasks,
+                clock=LoopClock(),
+                counters=counters,
+            )
+            app = create_app(
+                door=engine, counters=counters, gateway=gateway, logs=logs, version="1.2.3"
+            )
+            http = HttpServer(app)
+            socket_path = directory / "s" / "api.sock"
+            sockets = await asyncio.to_thread(
+                lambda: [bind_tcp(config.listen), bind_unix(socket_path)]
+            )
+            port = sockets[0].getsockname()[1]
+            engine.start(config)
+            await http.start(sockets)
+            engine.announce(f"http://127.0.0.1:{port}/mcp")
+            site = Website(engine, source, servers, counters, logs, http, port, socket_path)
+            try:
+                await site.settled()
+                yield site
+            finally:
+                if engine.snapshot.engine != "stopping":
+                    engine.refuse_work()
+                await http.stop(1.0)
+                await engine.stop_servers(LIMIT)
+    finally:
+        await asyncio.to_thread(logs.close)
