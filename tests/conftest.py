@@ -21,6 +21,9 @@ settings.load_profile("ci" if os.environ.get("CI") else "here")
 # chance: a check that fires by luck would be worse than none.
 NOT_BLOCKING = ("threading.Lock.acquire", "threading.Lock.acquire_lock")
 
+# Hypothesis traces what runs, and looks at files from within our frames while it does.
+HYPOTHESIS_LOOKING_ON = ("hypothesis/internal/scrutineer.py", "trace")
+
 _blocked: list[str] = []
 
 
@@ -57,6 +60,8 @@ def watch_the_loops() -> Iterator[None]:
     guard = blockbuster.BlockBuster(["core", "tray_app"])
     for name in NOT_BLOCKING:
         del guard.functions[name]
+    for function in guard.functions.values():
+        function.can_block_in(*HYPOTHESIS_LOOKING_ON)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(blockbuster.blockbuster, "BlockingError", BlockedTheLoop)
         guard.activate()
