@@ -50,9 +50,9 @@ def say(text: str) -> None:
     sys.stderr.flush()
 
 
-def check_interpreter() -> None:
+def check_interpreter(version: tuple[int, ...]) -> None:
     """Refuse an interpreter that cannot run the product, naming one that can if there is one."""
-    if sys.version_info >= OLDEST:
+    if version >= OLDEST:
         return
     for minor in range(20, OLDEST[1] - 1, -1):
         newer = shutil.which(f"python3.{minor}")
@@ -61,7 +61,7 @@ def check_interpreter() -> None:
             break
     else:
         fix = "Install Python 3.11 or newer and call it by its name, e.g. python3.12 dev.py …"
-    have = ".".join(map(str, sys.version_info[:3]))
+    have = ".".join(map(str, version))
     raise SetupProblem(f"Python {have} is too old; 3.11 or newer is needed. {fix}")
 
 
@@ -332,7 +332,7 @@ def main(arguments: list[str]) -> int:
         (sys.stdout if asked_for_help else sys.stderr).write(USAGE)
         return 0 if asked_for_help else 2
     try:
-        check_interpreter()
+        check_interpreter(sys.version_info[:3])
         return VERBS[arguments[0]](arguments[1:])
     except SetupProblem as problem:
         say(str(problem))
