@@ -24,8 +24,14 @@ class PrivateBus:
         """Return when the daemon listens."""
         self.socket.unlink(missing_ok=True)
         self._daemon = subprocess.Popen(
-            ["dbus-daemon", "--session", "--nofork", "--print-address=1"]
-            + [f"--address={self.address}"],
+            [
+                "dbus-daemon",
+                "--session",
+                "--nofork",
+                "--print-address=1",
+                "--address",
+                self.address,
+            ],
             stdout=subprocess.PIPE,
             text=True,
             stderr=subprocess.DEVNULL,

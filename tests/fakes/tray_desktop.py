@@ -28,11 +28,14 @@ PROGRAMS = ("Xvfb", "dbus-daemon", "openbox", "xfce4-panel", "xdotool", "scrot",
 LIMIT = 15.0
 BETWEEN_LOOKS = 0.05
 PANEL_HEIGHT = 32
-SCREEN = (1280, 800)
+WIDTH, HEIGHT = 1280, 800
 OUTPUT = Path("test-output") / "tray"
 
 POPUP_SETTLES = 0.5
 """Seconds: GTK swallows a click within 0.4 s of a popup, and nothing on X tells when it is over."""
+
+MENU_FETCHED = 1.0
+"""Seconds: a click before the panel has read a new item's menu pops up nothing."""
 
 PANEL_XML = """<?xml version="1.0" encoding="UTF-8"?>
 <channel name="xfce4-panel" version="1.0">
@@ -94,7 +97,6 @@ class TrayDesktop:
         self._dark = dark
         self._display: subprocess.Popen[str] | None = None
         self._started: dict[str, subprocess.Popen[bytes]] = {}
-        self._bare: Image.Image | None = None
         self.env: dict[str, str] = {}
         self._bus = PrivateBus(directory)
 
@@ -115,8 +117,7 @@ class TrayDesktop:
         settings = PANEL_XML.format(height=PANEL_HEIGHT, dark=str(self._dark).lower())
         (channel / "xfce4-panel.xml").write_text(settings)
         self._display = subprocess.Popen(
-            ["Xvfb", "-displayfd", "1", "-screen", "0", f"{SCREEN[0]}x{SCREEN[1]}x24"]
-            + ["-nolisten", "tcp", "-noreset"],
+            f"Xvfb -displayfd 1 -screen 0 {WIDTH}x{HEIGHT}x24 -nolisten tcp -noreset".split(),
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
@@ -146,7 +147,7 @@ class TrayDesktop:
                 display.terminate()
 
     def start_panel(self) -> None:
-        """Return when the panel is drawn; remembers how it looks without our icon."""
+        """Return when the panel is drawn and stands still."""
         self._start("panel", ["xfce4-panel", "--disable-wm-check"])
         self.until(self._panel_is_drawn, "the panel is drawn")
 
@@ -188,24 +189,24 @@ class TrayDesktop:
         return list(items.value)
 
     def icon(self) -> Box:
-        """Where the icon is: what differs from the panel without it."""
+        """Where the icon is: what breaks the panel's even ground, of which nothing else does."""
 
-        def differs() -> Box | None:
-            assert self._bare is not None, "start the panel before the program"
-            found = ImageChops.difference(self._strip(), self._bare).getbbox()
-            if found is None or found[2] - found[0] < PANEL_HEIGHT // 2:
+        def found() -> Box | None:
+            box = self._unevenness()
+            if box is None or box[2] - box[0] < PANEL_HEIGHT // 2:
                 return None
-            return Box(found[0], found[1], found[2] - found[0], found[3] - found[1])
+            return Box(box[0], box[1], box[2] - box[0], box[3] - box[1])
 
-        return self.until(differs, "the icon is in the panel")
+        return self.until(found, "the icon is in the panel")
+
+    def icon_appears(self) -> None:
+        """The icon is in the panel, and the panel has had time to fetch its menu."""
+        self.icon()
+        self.ask(lambda item: item.layout())
+        sleep(MENU_FETCHED)
 
     def icon_is_gone(self) -> None:
-        assert self._bare is not None
-        bare = self._bare
-        self.until(
-            lambda: ImageChops.difference(self._strip(), bare).getbbox() is None,
-            "the icon is gone from the panel",
-        )
+        self.until(lambda: self._unevenness() is None, "the icon is gone from the panel")
 
     def open_menu(self) -> Box:
         """Right click the icon; returns where the menu is."""
@@ -214,6 +215,18 @@ class TrayDesktop:
     def open_submenu(self, menu: Box, rows: Sequence[MenuRow], row: MenuRow) -> Box:
         """Click a row of an open menu that has a submenu; returns where that is."""
         return self._popup(lambda: self.click(*self._place(menu, rows, row)))
+
+    def choose(self, *starts: str) -> None:
+        """Click from the icon down to the row reached by labels that start so."""
+        menu = self.open_menu()
+        row = self.ask(lambda item: item.layout())
+        for depth, start in enumerate(starts, 1):
+            rows = row.rows
+            row = row.below(start)
+            if depth < len(starts):
+                menu = self.open_submenu(menu, rows, row)
+            else:
+                self.click_row(menu, rows, row)
 
     def click_row(self, menu: Box, rows: Sequence[MenuRow], row: MenuRow) -> None:
         self.click(*self._place(menu, rows, row))
@@ -273,7 +286,7 @@ class TrayDesktop:
         found = {}
         for line in self._run("xwininfo", "-root", "-tree").splitlines():
             match = WINDOW.match(line)
-            if match is None or "xfce4-panel" not in line and "rapper" not in line:
+            if match is None or ("xfce4-panel" not in line and "rapper" not in line):
                 continue
             about = self._run("xwininfo", "-id", match["id"])
             if "Override Redirect State: yes" in about and "Map State: IsViewable" in about:
@@ -291,16 +304,19 @@ class TrayDesktop:
         first = self._strip()
         sleep(POPUP_SETTLES)
         second = self._strip()
-        drawn = len(second.getcolors(1 << 16) or ()) > 0 and second.getextrema() != BLACK
-        if drawn and ImageChops.difference(first, second).getbbox() is None:
-            self._bare = second
-            return bool(self._windows("xfce4-panel"))
-        return False
+        drawn = second.getextrema() != BLACK
+        still = ImageChops.difference(first, second).getbbox() is None
+        return drawn and still and bool(self._windows("xfce4-panel"))
+
+    def _unevenness(self) -> tuple[int, int, int, int] | None:
+        strip = self._strip()
+        ground = strip.crop((0, 0, 1, PANEL_HEIGHT)).resize(strip.size)
+        return ImageChops.difference(strip, ground).getbbox()
 
     def _strip(self) -> Image.Image:
         shot = self.screenshot("strip")
         with Image.open(shot) as picture:
-            return picture.convert("RGB").crop((0, 0, SCREEN[0], PANEL_HEIGHT))
+            return picture.convert("RGB").crop((0, 0, WIDTH, PANEL_HEIGHT))
 
     def _start(self, name: str, argv: Sequence[str]) -> None:
         log = (self._directory / f"{name}.log").open("ab")

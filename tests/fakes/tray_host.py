@@ -40,6 +40,13 @@ class MenuRow:
     def is_separator(self) -> bool:
         return self.properties.get("type") == "separator"
 
+    def below(self, start: str) -> MenuRow:
+        """The one row right below whose label starts so."""
+        found = [row for row in self.rows if row.label.startswith(start)]
+        if len(found) != 1:
+            raise AssertionError(f"{start!r} is not one of {[row.label for row in self.rows]}")
+        return found[0]
+
     def walk(self) -> Iterator[MenuRow]:
         yield self
         for row in self.rows:
@@ -76,10 +83,7 @@ class ItemReader:
         """The row reached by labels that start so, level by level."""
         row = await self.layout()
         for start in starts:
-            below = [each for each in row.rows if each.label.startswith(start)]
-            if len(below) != 1:
-                raise AssertionError(f"{start!r}: {[each.label for each in row.rows]}")
-            row = below[0]
+            row = row.below(start)
         return row
 
     async def click(self, *starts: str) -> None:
@@ -122,6 +126,8 @@ class FakeHost:
         self._address = address
         self._news = asyncio.Condition()
         self._bus: MessageBus | None = None
+        self._telling: set[asyncio.Task[None]] = set()
+        self._refuse = False
         self.items: list[ItemReader] = []
         self.signals: list[Signal] = []
         self.notifications: list[tuple[str, str]] = []
@@ -213,9 +219,6 @@ class FakeHost:
         task = asyncio.get_running_loop().create_task(tell())
         self._telling.add(task)
         task.add_done_callback(self._telling.discard)
-
-    _telling: set[asyncio.Task[None]] = set()
-    _refuse = False
 
 
 def _row(layout: list[object]) -> MenuRow:

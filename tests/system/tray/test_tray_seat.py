@@ -1,0 +1,98 @@
+"""What a person at a desktop sees and clicks, at the fake panel and at the real one alike."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+from tests.fakes.tray_host import ItemReader, MenuRow
+from tests.fakes.tray_seat import RunningTray, Seat
+
+
+def labels(row: MenuRow) -> list[str]:
+    return [each.label for each in row.rows if not each.is_separator]
+
+
+def test_icon_is_shown_and_menu_tells_the_state(seat: Seat) -> None:
+    """The icon appears, its title counts the servers, and the menu lists them by name."""
+    seat.start_panel()
+    with RunningTray(seat.env, "beta", "alpha", "under_score") as tray:
+        tray.expect("ready")
+        tray.expect("say The tray icon is shown.")
+        seat.icon_appears()
+        assert seat.ask(ItemReader.properties)["Title"] == "MCP Proxy - 3 of 3 ready"
+        menu = seat.ask(ItemReader.layout)
+        assert labels(menu) == [
+            "MCP Proxy - 3 of 3 ready",
+            "Servers (3)",
+            "Copy endpoint URL",
+            "Quit (stops 3 servers)",
+        ]
+        assert labels(menu.below("Servers")) == [
+            "alpha - Ready, 2 tools",
+            "beta - Ready, 2 tools",
+            "under__score - Ready, 2 tools",
+        ]
+
+
+def test_restart_is_clicked(seat: Seat) -> None:
+    """Restart in a server's submenu asks the engine to restart that very server."""
+    seat.start_panel()
+    with RunningTray(seat.env, "alpha", "beta", "gamma") as tray:
+        tray.expect("say The tray icon is shown.")
+        seat.icon_appears()
+        seat.choose("Servers", "beta", "Restart")
+        assert tray.expect("asked") == "asked RestartServer(name='beta')"
+
+
+def test_quit_stops_engine_first_and_icon_after(seat: Seat) -> None:
+    """Quit asks for a shutdown; the program ends by itself and the icon leaves the panel."""
+    seat.start_panel()
+    with RunningTray(seat.env, "alpha") as tray:
+        tray.expect("say The tray icon is shown.")
+        seat.icon_appears()
+        seat.choose("Quit (stops 1 server)")
+        tray.expect("asked Shutdown()")
+        tray.expect("over")
+        assert tray.ended() == (0, "")
+
+
+def test_panel_comes_late(seat: Seat) -> None:
+    """Without a panel the program says so once and runs on; the icon comes with the panel."""
+    with RunningTray(seat.env, "alpha") as tray:
+        tray.expect("ready")
+        assert "nothing that shows one" in tray.expect("say No tray icon")
+        seat.start_panel()
+        tray.expect("say The tray icon is shown.")
+        tray.tell("phase alpha failed")
+        seat.icon_appears()
+        seat.choose("Quit")
+        tray.expect("asked Shutdown()")
+
+
+def test_panel_is_killed_and_started_again(seat: Seat) -> None:
+    """The icon and its menu are back after the panel was killed and started anew."""
+    seat.start_panel()
+    with RunningTray(seat.env, "alpha") as tray:
+        tray.expect("say The tray icon is shown.")
+        seat.icon_appears()
+        seat.kill_panel()
+        tray.expect("say No tray icon")
+        seat.start_panel()
+        tray.expect("say The tray icon is shown.")
+        seat.icon_appears()
+        seat.choose("Servers", "alpha", "Disable")
+        assert tray.expect("asked") == "asked SetEnabled(name='alpha', enabled=False)"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_signal_is_a_shutdown_intent(fake_seat: Seat, number: signal.Signals) -> None:
+    """A signal to end asks the engine to stop, and the program ends with status 0 after it."""
+    fake_seat.start_panel()
+    with RunningTray(fake_seat.env, "alpha") as tray:
+        tray.expect("ready")
+        tray.signal(number)
+        tray.expect("asked Shutdown()")
+        tray.expect("over")
+        assert tray.ended() == (0, "")
