@@ -65,13 +65,7 @@ class ConfigFile:
                 version = await asyncio.to_thread(self._read_or_create)
             except (disk.NotAFile, disk.ChangedOnDisk, OSError) as error:
                 raise self._unusable(error) from error
-            config = self._accept(version)
-        if not config.api_key:
-            log.warning(
-                "api_key is empty: every program on this machine can control the servers",
-                extra={"fields": {"file": str(self.path)}},
-            )
-        return config
+            return self._accept(version)
 
     def watch(
         self, loaded: Callable[[Config], None], rejected: Callable[[ConfigProblem], None]
@@ -102,16 +96,20 @@ class ConfigFile:
 
     async def _watch(self) -> None:
         async with FileWatch(self.path) as watch:
+            await self._follow(watch)
             while True:
-                try:
-                    await watch.follow()
-                except OSError as error:
-                    log.warning(
-                        "changes of the config file are not noticed: ask for a reload after one",
-                        extra={"fields": {"file": str(self.path), "why": _reason(error)}},
-                    )
-                await self._look(even_if_known=False)
                 await watch.changed()
+                await self._follow(watch)
+                await self._look(even_if_known=False)
+
+    async def _follow(self, watch: FileWatch) -> None:
+        try:
+            await watch.follow()
+        except OSError as error:
+            log.warning(
+                "changes of the config file are not noticed: ask for a reload after one",
+                extra={"fields": {"file": str(self.path), "why": _reason(error)}},
+            )
 
     async def _look(self, *, even_if_known: bool) -> None:
         async with self._lock:
@@ -138,6 +136,15 @@ class ConfigFile:
     # --- in a thread --------------------------------------------------------------------------
 
     def _read_or_create(self) -> _Version:
+        version = self._first_version()
+        if not version.outcome.config.api_key:
+            log.warning(
+                "api_key is empty: every program on this machine can control the servers",
+                extra={"fields": {"file": str(self.path)}},
+            )
+        return version
+
+    def _first_version(self) -> _Version:
         for _ in range(_MOST_ATTEMPTS):
             try:
                 return self._with_key(disk.read(self.path))
@@ -212,8 +219,8 @@ class ConfigFile:
     def _unusable(self, error: Exception) -> ConfigError | PermissionProblem:
         if isinstance(error, OSError) and error.errno in _NOT_PERMITTED:
             return PermissionProblem(
-                f"{error.filename or self.path} cannot be used: {_reason(error)}. "
-                "Make it yours, or name another file with --config."
+                f"{self.path} cannot be read or created: {_reason(error)}. Make the file and its "
+                "directory yours, or name another file with --config."
             )
         problem = Problem("", f"the file cannot be used: {_reason(error)}")
         return ConfigError(str(self.path), [problem])

@@ -23,12 +23,14 @@ _MOST_ROUNDS = 5
 class FileWatch:
     """An async context manager around the watching of one path; no polling, no idle cost.
 
-    To miss nothing: ``follow``, look at the file, wait for ``changed``, and so on.
+    To miss nothing: ``follow``, wait for ``changed``, ``follow`` again, look at the file, and so
+    on. The beginning counts as a change, since nobody watched before.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._touched = asyncio.Event()
+        self._touched.set()
         self._loop = asyncio.get_running_loop()
         # A cancelled follow goes on in its thread: leaving has to wait for it.
         self._lock = threading.Lock()
