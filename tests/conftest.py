@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import traceback
 from collections.abc import AsyncIterator, Generator, Iterator
 
@@ -55,8 +56,13 @@ class BlockedTheLoop(blockbuster.BlockingError):
 
 
 @pytest.fixture(scope="session", autouse=True)
-def watch_the_loops() -> Iterator[None]:
+def watch_the_loops(pytestconfig: pytest.Config) -> Iterator[None]:
     """Watch calls that block, made by our code on any running loop of any thread."""
+    # pytest writes every log record to a file, the null device unless asked, from within our
+    # frames; that our own logging never writes on a loop is still watched.
+    pytests_own = pytestconfig.pluginmanager.get_plugin("logging-plugin")
+    if pytests_own is not None and pytests_own.log_file_handler.baseFilename == os.devnull:
+        pytests_own.log_file_handler.setLevel(sys.maxsize)
     guard = blockbuster.BlockBuster(["core", "tray_app"])
     for name in NOT_BLOCKING:
         del guard.functions[name]
