@@ -114,7 +114,8 @@ def call(arguments: list[str], cwd: Path = ROOT) -> int:
     import subprocess
 
     quiet = {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1", "PIP_USER": "0"}
-    return subprocess.call(arguments, cwd=cwd, env={**clean_environment(), **quiet})
+    environment = {**clean_environment(), **quiet}
+    return subprocess.call(arguments, cwd=cwd, env=environment, close_fds=False)
 
 
 def create(environment: Path) -> None:
@@ -180,7 +181,11 @@ def install(environment: Path, pinned: str) -> None:
 
 
 class Turn:
-    """Lets one process at a time set up in this directory; others wait until it is done."""
+    """Lets one process at a time set up in this directory; others wait until it is done.
+
+    Programs started meanwhile inherit the lock, so that it is held to their end even if this
+    process is killed.
+    """
 
     def __enter__(self) -> None:
         TOOLS.mkdir(exist_ok=True)
@@ -193,6 +198,7 @@ class Turn:
         else:
             import fcntl
 
+            os.set_inheritable(self._file.fileno(), True)
             fcntl.flock(self._file, fcntl.LOCK_EX)
 
     def __exit__(self, *_: object) -> None:
