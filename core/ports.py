@@ -107,7 +107,7 @@ class Door(Protocol):
     @property
     def snapshot(self) -> Snapshot: ...
 
-    def subscribe(self, wake: Callable[[], None]) -> Subscription:
+    def subscribe(self, wake: Callable[[], object]) -> Subscription:
         """A new slot; ``wake`` is called once whenever it goes from empty to filled."""
 
     async def submit(self, intent: Intent) -> int:

@@ -102,6 +102,11 @@ class Actor:
         if self.name not in self.world.store.snapshot.servers:
             self._publish()
 
+    def kill(self) -> None:
+        """End the connection's task now; being cancelled, it kills what it started."""
+        if self._connection is not None and self._connection.task is not None:
+            self._connection.task.cancel()
+
     def post(self, event: machine.Event) -> None:
         """Take an event; on the engine's thread only."""
         self._inbox.append(event)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import assert_never
 
@@ -18,6 +19,8 @@ from core.model.notices import Notice, NoticeCode, Severity
 from core.model.status import ConfigProblem, EnginePhase, Snapshot
 from core.ports import Clock, ConfigSource, Connector
 from core.telemetry.counters import Counters
+
+log = logging.getLogger(__name__)
 
 
 class Engine:
@@ -36,7 +39,6 @@ class Engine:
         self.sessions = LiveSessions()
         self.shutdown_asked = asyncio.Event()
         self._source = source
-        self._tasks = tasks
         self._supervisor = Supervisor(
             World(connect, tasks, clock, self.store, self.sessions, counters)
         )
@@ -46,7 +48,7 @@ class Engine:
     def snapshot(self) -> Snapshot:
         return self.store.snapshot
 
-    def subscribe(self, wake: Callable[[], None]) -> Slot:
+    def subscribe(self, wake: Callable[[], object]) -> Slot:
         return self.store.subscribe(wake)
 
     def notices_since(self, seq: int) -> tuple[tuple[Notice, ...], int]:
@@ -93,9 +95,11 @@ class Engine:
     def start(self, config: Config) -> None:
         """Begin to supervise what the already loaded ``config`` wants, and follow the file."""
         self._loaded(config)
-        self._watching = self._tasks.create_task(
+        # Beside the task group: a bug in following the file must not end the servers.
+        self._watching = asyncio.create_task(
             self._source.watch(self._loaded, self._rejected), name="config watch"
         )
+        self._watching.add_done_callback(_say_why_it_ended)
 
     def announce(self, endpoint: str) -> None:
         """The endpoint answers: the engine is up."""
@@ -112,6 +116,10 @@ class Engine:
         """Second step: end every server; True if all ended by themselves in time."""
         return await self._supervisor.stop(limit)
 
+    def abandon_servers(self) -> None:
+        """Last step: end what did not end in time, at once."""
+        self._supervisor.kill()
+
     def _loaded(self, config: Config) -> None:
         first = self.snapshot.config.revision == 0
         self.store.set_config(config)
@@ -123,3 +131,8 @@ class Engine:
         if problem != self.snapshot.config_problem:
             self.store.set_config_problem(problem)
             self.store.notice(NoticeCode.CONFIG_REJECTED, Severity.WARNING, why=str(problem))
+
+
+def _say_why_it_ended(watching: asyncio.Task[None]) -> None:
+    if not watching.cancelled() and watching.exception() is not None:
+        log.error("bug: the config file is no longer followed", exc_info=watching.exception())

@@ -30,7 +30,7 @@ class Store:
         self._notices: deque[Notice] = deque(maxlen=NOTICES_KEPT)
         self._first_notices_lost = 0  # seq of the newest notice that fell out of the ring
 
-    def subscribe(self, wake: Callable[[], None]) -> Slot:
+    def subscribe(self, wake: Callable[[], object]) -> Slot:
         """A slot that already holds the whole world: no gap between reading and listening."""
         slot = Slot(wake, self.snapshot)
         self._slots.append(slot)

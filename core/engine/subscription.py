@@ -31,7 +31,7 @@ class Batch:
 class Slot:
     """What one consumer has not seen yet; filled on the engine's thread, taken on any."""
 
-    def __init__(self, wake: Callable[[], None], snapshot: Snapshot) -> None:
+    def __init__(self, wake: Callable[[], object], snapshot: Snapshot) -> None:
         # Orders the engine's filling against the consumer's taking; held for a few
         # assignments only, and never while calling out.
         self._lock = threading.Lock()

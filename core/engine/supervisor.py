@@ -72,6 +72,11 @@ class Supervisor:
             return False
         return True
 
+    def kill(self) -> None:
+        """End what still runs without waiting for it to end by itself."""
+        for actor in self._actors.values():
+            actor.kill()
+
     def _poke(self) -> None:
         if not self._due:
             self._due = True

@@ -68,7 +68,7 @@ class EngineThread:
         assert self._door is not None
         return self._door.snapshot
 
-    def subscribe(self, wake: Callable[[], None]) -> Subscription:
+    def subscribe(self, wake: Callable[[], object]) -> Subscription:
         """A slot holding the whole world; ``wake`` is called from the engine's thread.
 
         Raises EngineStopped.

@@ -116,7 +116,7 @@ def _not_reached(name: str, wanted: Phase, now: ServerStatus | None, limit: floa
     after = f" after {limit:g} s" if limit is not None else ""
     if now is None:
         return f"Server {name!r} was removed from the configuration."
-    return f"Server {name!r} is not {wanted}{after} but {now.phase}: {now.health.summary}"
+    return f"Server {name!r} is not {wanted}{after} but {now.phase}: {now.health.summary}."
 
 
 def _phase(text: str | None) -> Phase | None:

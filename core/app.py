@@ -1,0 +1,167 @@
+"""The composition root: builds every part, and starts and stops them in order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TextIO
+
+from core import __version__
+from core.config.file import ConfigFile
+from core.config.schema import Overrides
+from core.engine.clock import LoopClock
+from core.engine.engine import Engine
+from core.engine.thread import EngineThread
+from core.gateway.endpoint import Endpoint
+from core.model.config import Config, ServerName
+from core.model.status import EnginePhase, Snapshot
+from core.ports import Door
+from core.search.catalogue import Catalogue
+from core.telemetry.counters import Counters
+from core.telemetry.logging import Logs, fields, server_log_name, start_logging
+from core.upstream.child import Grace
+from core.upstream.connection import StdioConnector
+from core.web.app import create_app
+from core.web.serve import HttpServer, bind_tcp, bind_unix
+
+START_LIMIT = 30.0  # seconds until the endpoint has to answer
+
+# The whole stop takes 8 s at most: requests end, then servers, then what is left is killed.
+REQUESTS_LIMIT = 2.0
+SERVERS_LIMIT = 4.0
+HURRIED = Grace(after_eof=1.0, after_terminate=2.0)
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """Where things are, and what flags and environment set over the config file."""
+
+    config_file: Path
+    log_dir: Path
+    socket_file: Path  # where the same user's programs reach the engine without a key
+    listen: str | None = None
+    api_key: str | None = None
+    log_level: str | None = None
+    console: TextIO | None = None  # where the log goes besides its file
+
+    def server_log(self, snapshot: Snapshot, name: str) -> Path:
+        """The log file of a server."""
+        config = snapshot.config.servers.get(ServerName(name))
+        return self.log_dir / server_log_name(config.slug if config is not None else name)
+
+
+def start(options: Options, environ: Mapping[str, str] = os.environ) -> EngineThread:
+    """Start the engine on its own thread; returns once its endpoint answers.
+
+    Raises ConfigError, PortInUse, ListenError, AlreadyRunning or PermissionProblem. Servers
+    connect afterwards: a slow one delays nothing.
+    """
+    thread = EngineThread(lambda started: _run(options, environ, started))
+    thread.start(START_LIMIT)
+    return thread
+
+
+async def _run(
+    options: Options, environ: Mapping[str, str], started: Callable[[Door], None]
+) -> None:
+    overrides = Overrides(
+        listen=options.listen, api_key=options.api_key, log_level=options.log_level
+    )
+    source = ConfigFile(options.config_file, overrides)
+    config = await source.load()
+    with ExitStack() as stack:
+        logs = start_logging(options.log_dir, config.logging, options.console)
+        stack.callback(logs.close)
+        sockets = await asyncio.to_thread(_bind, options, config)
+        for each in sockets:
+            stack.callback(each.close)
+        await _serve(environ, source, config, logs, sockets, started)
+
+
+def _bind(options: Options, config: Config) -> list[socket.socket]:
+    sockets = [bind_tcp(config.listen)]
+    if hasattr(socket, "AF_UNIX"):
+        try:
+            sockets.append(bind_unix(options.socket_file))
+        except BaseException:
+            sockets[0].close()
+            raise
+    return sockets
+
+
+async def _serve(
+    environ: Mapping[str, str],
+    source: ConfigFile,
+    config: Config,
+    logs: Logs,
+    sockets: list[socket.socket],
+    started: Callable[[Door], None],
+) -> None:
+    counters = Counters()
+    async with asyncio.TaskGroup() as tasks:
+        connector = StdioConnector(
+            version=__version__,
+            environ=environ,
+            policy=lambda: engine.snapshot.config.environment,
+            grace=lambda: HURRIED if engine.snapshot.engine is EnginePhase.STOPPING else Grace(),
+            open_log=lambda server: logs.server_log(server.slug),
+            counters=counters,
+        )
+        engine = Engine(
+            source=source, connect=connector, tasks=tasks, clock=LoopClock(), counters=counters
+        )
+        gateway = Endpoint(
+            door=engine,
+            sessions=engine.sessions,
+            search=Catalogue(),
+            counters=counters,
+            version=__version__,
+        )
+        server = HttpServer(
+            create_app(
+                door=engine, counters=counters, gateway=gateway.app, logs=logs, version=__version__
+            )
+        )
+        engine.start(config)
+        _follow_log_settings(engine, logs)
+        await server.start(sockets)
+        endpoint = f"http://{_address(sockets[0])}/mcp"
+        engine.announce(endpoint)
+        log.info("started", extra=fields(version=__version__, endpoint=endpoint, pid=os.getpid()))
+        started(engine)
+        await engine.shutdown_asked.wait()
+        log.info("stopping", extra=fields(servers=len(engine.snapshot.servers)))
+        engine.refuse_work()
+        await server.stop(REQUESTS_LIMIT)
+        if not await engine.stop_servers(SERVERS_LIMIT):
+            engine.abandon_servers()
+    log.info("stopped")
+
+
+def _address(tcp: socket.socket) -> str:
+    host, port = tcp.getsockname()[:2]
+    if ip_address(host).is_unspecified:
+        host = "127.0.0.1"
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _follow_log_settings(door: Door, logs: Logs) -> None:
+    """Use changed log settings at once."""
+    loop = asyncio.get_running_loop()
+    subscription = door.subscribe(lambda: loop.call_soon(follow))
+
+    def follow() -> None:
+        batch = subscription.take()
+        if batch is not None:
+            logs.configure(batch.snapshot.config.logging)
+
+    loop.call_soon(follow)

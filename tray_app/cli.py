@@ -1,0 +1,306 @@
+"""The command ``mcpproxy-tray``: starts the program, or asks the one that runs."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from urllib.parse import quote
+
+import click
+
+from core import __version__
+from core.errors import AlreadyRunning, McpProxyError
+from tray_app import report
+from tray_app.client import PATIENCE, Client, Json
+from tray_app.paths import Paths, paths
+
+if TYPE_CHECKING:
+    from core.app import Options
+    from core.engine.thread import EngineThread
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+EXAMPLE_SERVER = "example-server"
+ENGINE_ENDED = b"\0"  # no signal has this number
+
+
+@dataclass(slots=True)
+class Flags:
+    """The flags that work everywhere; before or after the command, the latter wins."""
+
+    config: str | None = None
+    data_dir: str | None = None
+    listen: str | None = None
+    log_level: str | None = None
+    as_json: bool = False
+
+    def paths(self) -> Paths:
+        import os
+
+        return paths(self.config, self.data_dir, os.environ)
+
+    def client(self) -> Client:
+        return Client(self.paths().socket_file)
+
+    def show(self, data: Json, words: Callable[[Json], str]) -> None:
+        """Print for a program or for a person."""
+        click.echo(json.dumps(data, indent=2) if self.as_json else words(data))
+
+
+def everywhere(command: F) -> F:
+    """Give a command the flags that work everywhere."""
+
+    def remember(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:
+        def callback(context: click.Context, _: click.Parameter, value: Any) -> None:
+            if value is not None and value is not False:
+                setattr(context.ensure_object(Flags), name, value)
+
+        return callback
+
+    for option in (
+        click.option(
+            "--json",
+            is_flag=True,
+            expose_value=False,
+            callback=remember("as_json"),
+            help="Print data as JSON.",
+        ),
+        click.option(
+            "--log-level",
+            metavar="LEVEL",
+            expose_value=False,
+            callback=remember("log_level"),
+            help="trace, debug, info, warn or error.",
+        ),
+        click.option(
+            "--listen",
+            metavar="HOST:PORT",
+            expose_value=False,
+            callback=remember("listen"),
+            help="Where AI clients connect; port 0 is any free one.",
+        ),
+        click.option(
+            "--data-dir",
+            metavar="DIR",
+            expose_value=False,
+            callback=remember("data_dir"),
+            help="Where the program keeps its data, and its logs.",
+        ),
+        click.option(
+            "--config",
+            metavar="FILE",
+            expose_value=False,
+            callback=remember("config"),
+            help="The config file to use.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@click.group(invoke_without_command=True)
+@everywhere
+@click.version_option(__version__, prog_name="mcpproxy-tray")
+@click.pass_context
+def cli(context: click.Context) -> None:
+    """Keep MCP servers running and offer them to every AI client at one address.
+
+    Without a command: run, with an icon in the tray.
+    """
+    if context.invoked_subcommand is None:
+        _run(context.ensure_object(Flags), with_tray=True)
+
+
+@cli.command()
+@everywhere
+@click.pass_obj
+def run(flags: Flags) -> None:
+    """Run with an icon in the tray (the same as no command)."""
+    _run(flags, with_tray=True)
+
+
+@cli.command()
+@everywhere
+@click.pass_obj
+def serve(flags: Flags) -> None:
+    """Run without an icon: for services, containers and CI."""
+    _run(flags, with_tray=False)
+
+
+@cli.command()
+@everywhere
+@click.pass_obj
+def status(flags: Flags) -> None:
+    """Say what the running program is doing."""
+    flags.show(flags.client().get("/api/v1/status"), report.status)
+
+
+@cli.group()
+def servers() -> None:
+    """Look at the servers, and act on one."""
+
+
+@servers.command("list")
+@everywhere
+@click.pass_obj
+def servers_list(flags: Flags) -> None:
+    """All servers, with their state and what is wrong."""
+    flags.show(flags.client().get("/api/v1/servers"), report.servers)
+
+
+@servers.command()
+@everywhere
+@click.argument("name")
+@click.pass_obj
+def enable(flags: Flags, name: str) -> None:
+    """Want a server, and wait until it is ready."""
+    _act(flags, name, "enable", "ready")
+
+
+@servers.command()
+@everywhere
+@click.argument("name")
+@click.pass_obj
+def disable(flags: Flags, name: str) -> None:
+    """Stop a server and leave it stopped."""
+    _act(flags, name, "disable", "disabled")
+
+
+@servers.command()
+@everywhere
+@click.argument("name")
+@click.pass_obj
+def restart(flags: Flags, name: str) -> None:
+    """Start a server anew, and wait until it is ready."""
+    _act(flags, name, "restart", "ready")
+
+
+@servers.command()
+@everywhere
+@click.argument("name")
+@click.option("--tail", default=200, show_default=True, help="How many lines.")
+@click.pass_obj
+def logs(flags: Flags, name: str, tail: int) -> None:
+    """The last lines of a server's log."""
+    data = flags.client().get(f"/api/v1/servers/{quote(name, safe='')}/logs?tail={tail}")
+    flags.show(data, lambda log: "\n".join(log["lines"]) or f"{name} has written nothing yet.")
+
+
+@cli.command(EXAMPLE_SERVER, hidden=True)
+def example_server() -> NoReturn:
+    """The MCP server that comes with the program, on stdin and stdout."""
+    from tray_app import example_server as server
+
+    sys.exit(server.main())
+
+
+def _act(flags: Flags, name: str, verb: str, phase: str) -> None:
+    path = f"/api/v1/servers/{quote(name, safe='')}/{verb}?wait={phase}&timeout={PATIENCE:g}"
+    data = flags.client().post(path, waits=True)
+    flags.show(data, lambda answer: f"{name}: {answer['server']['health']['summary']}")
+
+
+# --- running ----------------------------------------------------------------------------------
+
+
+def _run(flags: Flags, *, with_tray: bool) -> None:
+    from tray_app.single_instance import only_instance
+
+    places = flags.paths()
+    try:
+        with only_instance(places.lock_file):
+            _run_alone(_options(flags, places), with_tray=with_tray)
+    except AlreadyRunning as running:
+        raise AlreadyRunning(f"{running}{_show_the_first(flags.client())}") from None
+
+
+def _options(flags: Flags, places: Paths) -> Options:
+    import os
+
+    from core.app import Options
+
+    return Options(
+        config_file=places.config_file,
+        log_dir=places.log_dir,
+        socket_file=places.socket_file,
+        listen=flags.listen or os.environ.get("MCPPROXY_LISTEN"),
+        api_key=os.environ.get("MCPPROXY_API_KEY"),
+        log_level=flags.log_level or os.environ.get("MCPPROXY_LOG_LEVEL"),
+    )
+
+
+def _run_alone(options: Options, *, with_tray: bool) -> None:
+    from core.app import start
+
+    engine = start(options)
+    click.echo(f"MCP Proxy Tray is running. AI clients connect to {engine.snapshot.endpoint}")
+    click.echo(f"Config file: {options.config_file}")
+    if with_tray:
+        from tray_app.main import run_tray
+
+        run_tray(
+            engine,
+            log_path_of=lambda name: options.server_log(engine.snapshot, name),
+            say=lambda sentence: click.echo(sentence, err=True),
+        )
+    else:
+        _wait_for_signals(engine)
+    engine.stopped.result()
+
+
+def _wait_for_signals(engine: EngineThread) -> None:
+    """Sleep until the engine has stopped; a signal to end asks it to.
+
+    Signals arrive as bytes on a socket, because a handler that ran code of ours could interrupt
+    that very code while it holds a lock.
+    """
+    from core.model.intents import Shutdown
+
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.setblocking(False)
+        signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
+        for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
+            number = getattr(signal, name, None)
+            if number is not None:
+                signal.signal(number, lambda _number, _frame: None)
+        engine.stopped.add_done_callback(lambda _: theirs.send(ENGINE_ENDED))
+        while ours.recv(1) != ENGINE_ENDED:
+            engine.submit(Shutdown())
+        signal.set_wakeup_fd(-1)
+
+
+def _show_the_first(client: Client) -> str:
+    """Ask the instance that runs to show itself; what it is doing, in words."""
+    try:
+        client.post("/api/v1/show")
+        return f"\n{report.status(client.get('/api/v1/status'))}"
+    except McpProxyError:
+        return " It is starting or stopping just now."
+
+
+def main() -> NoReturn:
+    """The entry point: every expected error is one message and an exit code of its own."""
+    try:
+        cli(prog_name="mcpproxy-tray", standalone_mode=False, obj=Flags())
+    except McpProxyError as error:
+        _fail(str(error), error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    except BrokenPipeError:  # the reader of our output has gone, as in `… | head`
+        sys.stderr.close()
+        sys.exit(1)
+    sys.exit(0)
+
+
+def _fail(message: str, exit_code: int) -> NoReturn:
+    click.echo(f"mcpproxy-tray: {message}", err=True)
+    sys.exit(exit_code)
