@@ -1,0 +1,1 @@
+"""The decisions about one server, tried everywhere they can be reached."""

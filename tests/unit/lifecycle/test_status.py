@@ -1,0 +1,133 @@
+"""What people are told about a server: one set of words for each state."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from core.lifecycle import machine
+from core.lifecycle.machine import Model, State, Then
+from core.lifecycle.status import Times, view
+from core.model.config import ServerConfig
+from core.model.faults import RULES, Action, Fault, FaultCode
+from core.model.status import AdminState, Level, Peer, Phase, ServerStatus
+from core.model.tools import Tool
+from tests.unit.lifecycle.samples import BROKEN, CRASH, OFF, PEER, REMOTE, A
+
+TIMES = Times(since=datetime(2026, 1, 1, tzinfo=UTC), retry_at=datetime(2026, 1, 2, tzinfo=UTC))
+QUARANTINED = replace(A, quarantined=True)
+
+
+def seen(config: ServerConfig, state: State, attempt: int = 1) -> ServerStatus:
+    status = view(Model(config, state, epoch=1, attempt=attempt), TIMES)
+    assert status is not None
+    return status
+
+
+@pytest.mark.parametrize(
+    ("config", "state", "phase", "level", "summary", "action"),
+    [
+        (OFF, machine.Disabled(), Phase.DISABLED, Level.HEALTHY, "Disabled", Action.ENABLE),
+        (A, machine.Connecting(), Phase.CONNECTING, Level.DEGRADED, "Connecting", Action.NONE),
+        (A, machine.Ready(0.0, PEER), Phase.READY, Level.HEALTHY, "Ready, 1 tool", Action.NONE),
+        (A, machine.Ready(0.0, Peer()), Phase.READY, Level.HEALTHY, "Ready, 0 tools", Action.NONE),
+        (
+            QUARANTINED,
+            machine.Ready(0.0, PEER),
+            Phase.READY,
+            Level.DEGRADED,
+            "Waiting for approval",
+            Action.APPROVE,
+        ),
+        (
+            A,
+            machine.Backoff(1.0, CRASH),
+            Phase.BACKOFF,
+            Level.DEGRADED,
+            "Waiting to try again",
+            Action.RESTART,
+        ),
+        (
+            A,
+            machine.AuthRequired(CRASH),
+            Phase.AUTH_REQUIRED,
+            Level.DEGRADED,
+            "Sign in needed",
+            Action.LOGIN,
+        ),
+        (A, machine.Failed(BROKEN), Phase.FAILED, Level.UNHEALTHY, "Stopped", Action.CONFIGURE),
+        *(
+            (A, machine.Stopping(then), Phase.STOPPING, Level.HEALTHY, "Stopping", Action.NONE)
+            for then in Then
+        ),
+    ],
+)
+def test_words(
+    config: ServerConfig, state: State, phase: Phase, level: Level, summary: str, action: Action
+) -> None:
+    """Each state has its phase, level, words and one next step."""
+    status = seen(config, state)
+    health = status.health
+    assert (status.phase, health.level, health.action) == (phase, level, action)
+    assert health.summary == summary
+
+
+@pytest.mark.parametrize("config", [A, OFF, QUARANTINED, REMOTE, replace(OFF, quarantined=True)])
+@pytest.mark.parametrize(
+    "state",
+    [
+        machine.Disabled(),
+        machine.Connecting(),
+        machine.Ready(0.0, PEER),
+        machine.Backoff(1.0, CRASH),
+        machine.AuthRequired(CRASH),
+        machine.Failed(BROKEN),
+        machine.Stopping(Then.DISABLE),
+    ],
+)
+def test_facts(config: ServerConfig, state: State) -> None:
+    """Fault, peer and retry time are there exactly when the phase has them."""
+    status = seen(config, state)
+    faulty = status.phase in (Phase.BACKOFF, Phase.AUTH_REQUIRED, Phase.FAILED)
+    assert (status.fault is not None) == faulty
+    assert (status.health.detail == (status.fault.message if status.fault else "")) or (
+        status.phase is Phase.READY and config.quarantined
+    )
+    assert (status.retry_at is not None) == (status.phase is Phase.BACKOFF)
+    assert (status.peer is not None) == (status.phase is Phase.READY)
+    assert status.tools == (PEER.tools if status.phase is Phase.READY else ())
+    assert status.pid == (7 if status.phase is Phase.READY else None)
+    assert (status.name, status.since) == (config.name, TIMES.since)
+    assert status.kind == ("http" if config is REMOTE else "stdio")
+    assert status.quarantined is config.quarantined
+    wanted = AdminState.QUARANTINED if config.quarantined else AdminState.ENABLED
+    assert status.health.admin_state is (wanted if config.enabled else AdminState.DISABLED)
+
+
+def test_attempts_are_counted() -> None:
+    """From the second attempt on, people see which one it is."""
+    assert seen(A, machine.Connecting(), attempt=2).health.summary == "Connecting (attempt 2)"
+
+
+def test_many_tools() -> None:
+    """The number of tools is in the words."""
+    tools = tuple(Tool(f"t{number}", b"{}") for number in range(12))
+    assert seen(A, machine.Ready(0.0, Peer(tools=tools))).health.summary == "Ready, 12 tools"
+
+
+def test_removed_is_not_shown() -> None:
+    """A removed server has no status at all."""
+    assert view(Model(A, machine.Removed()), TIMES) is None
+
+
+@pytest.mark.parametrize("code", list(FaultCode))
+def test_every_fault_has_a_next_step(code: FaultCode) -> None:
+    """Each fault says what a person can do, and the status passes it on."""
+    fault = Fault(code, "Something.")
+    assert set(RULES) == set(FaultCode)
+    assert fault.action is not Action.NONE
+    status = seen(A, machine.Failed(fault))
+    assert status.health.action is fault.action
+    assert status.health.detail == "Something."
