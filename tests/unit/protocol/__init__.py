@@ -1,0 +1,1 @@
+"""The protocol's pure parts: frames, envelopes, versions, and a request in flight."""
