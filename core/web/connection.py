@@ -30,7 +30,7 @@ STUCK_TIME = 60.0  # seconds a client may take nothing while something waits to 
 _REQUEST_ID = b"x-request-id"
 _LONGEST_ID = 64
 _ID_BYTES = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
-_NOTED = frozenset({b"expect", _REQUEST_ID})
+_NOTED = frozenset({b"expect", b"transfer-encoding", _REQUEST_ID})
 # A prefix per process and a counter: unique, and cheaper than a random number each time.
 _PREFIX = secrets.token_hex(4).encode()
 _NUMBERS = count(1)
@@ -98,6 +98,10 @@ class Connection(HttpToolsProtocol):
         if name in _NOTED:
             if name == _REQUEST_ID:
                 self._request_id = value
+            elif name == b"transfer-encoding":
+                # The parser objects to other codings only after the request has begun.
+                if value.lower() != b"chunked":
+                    raise _Unacceptable
             elif value.lower() == b"100-continue":
                 self.expect_100_continue = True
         self.headers.append((name, value))

@@ -186,12 +186,12 @@ class HttpServer:
         """
         for listener in self._listeners:
             listener.close()
-        await asyncio.to_thread(_remove_own, self._unix)
-        if self._state is None:
-            return
         state = self._state
+        if state is None:
+            return
         for connection in list(state.connections):
             connection.shutdown()
+        await asyncio.to_thread(_remove_own, self._unix)
         if state.tasks:
             await asyncio.wait(state.tasks, timeout=grace)
         self._stopping = True

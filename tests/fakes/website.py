@@ -142,6 +142,19 @@ class Website:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    async def quiet(self) -> None:
+        """No request is under way any more."""
+        tasks = list(self.http._state.tasks) if self.http._state is not None else []
+        if tasks:
+            _, pending = await asyncio.wait(tasks, timeout=LIMIT)
+            assert not pending, pending
+
+    @property
+    def waiting_to_be_sent(self) -> list[int]:
+        """Bytes per connection that its client has not taken yet."""
+        connections = self.http._state.connections if self.http._state is not None else ()
+        return [each.transport.get_write_buffer_size() for each in connections]
+
     def client(self, **headers: str) -> httpx.AsyncClient:
         """A client with the key; headers given here are added."""
         sent = {"X-API-Key": KEY, **{key.replace("_", "-"): text for key, text in headers.items()}}

@@ -1,0 +1,198 @@
+"""The metrics page: what Prometheus reads is what was counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from types import MappingProxyType
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client import Metric
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
+from prometheus_client.parser import text_string_to_metric_families as text_format
+
+from core.model.config import ServerName
+from core.model.status import AdminState, Health, Level, Peer, Phase, ServerStatus, Snapshot
+from core.model.tools import Tool
+from core.telemetry.counters import Counters
+from core.web.metrics import Moment, freeze, page
+
+HEALTH = Health(level=Level.HEALTHY, admin_state=AdminState.ENABLED, summary="x")
+SEED = {
+    "mcpproxy_supervisor_reconciliations": ("counter", {"result"}),
+    "mcpproxy_supervisor_reconciliation_duration_seconds": ("histogram", set()),
+    "mcpproxy_supervisor_state_changes": ("counter", {"server", "from_state", "to_state"}),
+    "mcpproxy_actor_state_transitions": ("counter", {"server", "from_state", "to_state"}),
+    "mcpproxy_actor_connect_duration_seconds": ("histogram", {"server", "result"}),
+    "mcpproxy_actor_retries": ("counter", {"server"}),
+    "mcpproxy_actor_failures": ("counter", {"server", "error_type"}),
+    "mcpproxy_tool_calls": ("counter", {"server", "tool", "status"}),
+    "mcpproxy_tool_call_duration_seconds": ("histogram", {"server", "tool", "status"}),
+}
+
+
+def server(name: str, phase: Phase, tools: int = 0) -> ServerStatus:
+    peer = Peer(tools=(Tool("t", b"{}"),) * tools) if phase is Phase.READY else None
+    return ServerStatus(
+        name=ServerName(name),
+        phase=phase,
+        health=HEALTH,
+        since=datetime(2026, 1, 1, tzinfo=UTC),
+        peer=peer,
+    )
+
+
+def moment(counters: Counters, *servers: ServerStatus) -> Moment:
+    return Moment(
+        families=freeze(counters),
+        snapshot=Snapshot(
+            boot="b", servers=MappingProxyType({each.name: each for each in servers})
+        ),
+        version="1.2.3",
+        uptime=12.5,
+        sse_clients=3,
+        log_lines_dropped=4,
+    )
+
+
+def by_name(metrics: Iterable[Metric]) -> dict[str, Metric]:
+    return {metric.name: metric for metric in metrics}
+
+
+async def scraped(counters: Counters, *servers: ServerStatus) -> dict[str, Metric]:
+    shown = await page(moment(counters, *servers), "")
+    return by_name(text_format(shown.body.decode()))
+
+
+def value(metric: Metric, suffix: str = "", **labels: str) -> float:
+    [found] = [
+        sample.value
+        for sample in metric.samples
+        if sample.labels == labels and sample.name == metric.name + suffix
+    ]
+    return found
+
+
+async def test_all_seed_families_are_there_before_anything_happened() -> None:
+    """A dashboard is complete from the first second: HELP and TYPE, even without samples."""
+    shown = (await page(moment(Counters()), "")).body.decode()
+    for name, (kind, _) in SEED.items():
+        full = f"{name}_total" if kind == "counter" else name
+        assert f"# TYPE {full} {kind}\n" in shown
+        assert f"# HELP {full} " in shown
+
+
+async def test_names_and_labels_are_the_contract() -> None:
+    """The first nine families carry exactly the labels of the specification."""
+    counters = Counters()
+    for family in counters:
+        family.start_at_zero(*family.labels)
+    metrics = await scraped(counters)
+    for name, (kind, labels) in SEED.items():
+        assert metrics[name].type == kind
+        found = {frozenset(sample.labels) - {"le"} for sample in metrics[name].samples}
+        assert found == {frozenset(labels)}
+
+
+async def test_counters_show_what_was_counted() -> None:
+    """Per label set, with _total."""
+    counters = Counters()
+    counters.tool_calls.inc("git", "commit", "ok")
+    counters.tool_calls.inc("git", "commit", "ok")
+    counters.tool_calls.inc("git", "commit", "error")
+    metric = (await scraped(counters))["mcpproxy_tool_calls"]
+    assert value(metric, "_total", server="git", tool="commit", status="ok") == 2
+    assert value(metric, "_total", server="git", tool="commit", status="error") == 1
+
+
+async def test_histogram_buckets_are_cumulative() -> None:
+    """Bounds are the specification's; the last bucket is the count."""
+    counters = Counters()
+    for seconds in (0.005, 0.01, 0.3, 99.0):
+        counters.supervisor_reconciliation_duration.observe(seconds)
+    metric = (await scraped(counters))["mcpproxy_supervisor_reconciliation_duration_seconds"]
+    buckets = {
+        sample.labels["le"]: sample.value
+        for sample in metric.samples
+        if sample.name.endswith("_bucket")
+    }
+    assert buckets == {
+        "0.01": 2, "0.05": 2, "0.1": 2, "0.5": 3, "1.0": 3, "2.0": 3, "5.0": 3, "+Inf": 4
+    }  # fmt: skip
+    assert value(metric, "_count") == 4
+    assert value(metric, "_sum") == pytest.approx(99.315)
+
+
+@given(st.lists(st.floats(0, 100), max_size=50))
+def test_every_observation_is_in_the_bucket_its_bound_says(seconds: list[float]) -> None:
+    """le means less or equal, for every value there is."""
+    counters = Counters()
+    family = counters.tool_call_duration
+    for each in seconds:
+        family.observe(each, "s", "t", "ok")
+    counts = family.values[("s", "t", "ok")].counts if seconds else []
+    running = 0
+    for bound, count in zip(family.bounds, counts, strict=False):
+        running += count
+        assert running == sum(each <= bound for each in seconds)
+
+
+async def test_states_of_servers() -> None:
+    """Every state is always present; a server has exactly one of them."""
+    servers = [
+        server("a", Phase.READY, tools=2),
+        server("b", Phase.READY, tools=3),
+        server("c", Phase.BACKOFF),
+    ]
+    metrics = await scraped(Counters(), *servers)
+    totals = {each.labels["state"]: each.value for each in metrics["mcpproxy_servers"].samples}
+    assert totals == {**dict.fromkeys(map(str, Phase), 0), "ready": 2, "backoff": 1}
+    state = metrics["mcpproxy_server_state"]
+    for name in "abc":
+        assert sum(s.value for s in state.samples if s.labels["server"] == name) == 1
+    assert value(state, server="c", state="backoff") == 1
+    assert value(metrics["mcpproxy_tools"]) == 5
+
+
+async def test_facts_about_the_process() -> None:
+    """Version, time up, listeners and lost log lines; and the standard process metrics."""
+    metrics = await scraped(Counters())
+    [build] = metrics["mcpproxy_build_info"].samples
+    assert (build.value, build.labels["version"]) == (1, "1.2.3")
+    assert value(metrics["mcpproxy_uptime_seconds"]) == 12.5
+    assert value(metrics["mcpproxy_sse_clients"]) == 3
+    assert value(metrics["mcpproxy_log_lines_dropped"], "_total") == 4
+    assert value(metrics["process_resident_memory_bytes"]) > 0
+
+
+async def test_formats_by_accept() -> None:
+    """The text format unless OpenMetrics is asked for; both parse, neither has _created."""
+    counters = Counters()
+    counters.tool_calls.inc("git", 'quo"te\\new\nline', "ok")
+    shown = moment(counters, server("a", Phase.READY))
+    plain = await page(shown, "text/html, */*")
+    modern = await page(shown, "application/openmetrics-text; version=1.0.0")
+    assert plain.content_type == "text/plain; version=0.0.4; charset=utf-8"
+    assert modern.content_type.startswith("application/openmetrics-text; version=1.0.0")
+    assert modern.body.endswith(b"# EOF\n")
+    for parsed in (text_format(plain.body.decode()), openmetrics(modern.body.decode())):
+        [sample] = by_name(parsed)["mcpproxy_tool_calls"].samples
+        assert sample.labels["tool"] == 'quo"te\\new\nline'
+    assert b"_created" not in plain.body + modern.body
+
+
+async def test_counting_goes_on_while_a_page_is_made() -> None:
+    """What is formatted in another thread is a copy of one instant."""
+    counters = Counters()
+    counters.tool_call_duration.observe(0.2, "s", "t", "ok")
+    counters.tool_calls.inc("s", "t", "ok")
+    frozen = moment(counters)
+    counters.tool_call_duration.observe(0.2, "s", "t", "ok")
+    counters.tool_calls.inc("s", "t", "ok")
+    counters.forget_server("s")
+    metrics = by_name(text_format((await page(frozen, "")).body.decode()))
+    labels = {"server": "s", "tool": "t", "status": "ok"}
+    assert value(metrics["mcpproxy_tool_calls"], "_total", **labels) == 1
+    assert value(metrics["mcpproxy_tool_call_duration_seconds"], "_count", **labels) == 1
