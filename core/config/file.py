@@ -51,6 +51,7 @@ class ConfigFile:
         self._new_key = secrets.token_hex(32)  # for a file that has no api_key
         self._active: tuple[bytes, Config] | None = None  # with the digest of the content
         self._reported: bytes | tuple[Problem, ...] | None = None  # content or problems
+        self._blind = False  # the system gives us no notice of changes
         self._loaded: Callable[[Config], None] = _to_nobody
         self._rejected: Callable[[ConfigProblem], None] = _to_nobody
 
@@ -105,7 +106,11 @@ class ConfigFile:
     async def _follow(self, watch: FileWatch) -> None:
         try:
             await watch.follow()
+            self._blind = False
         except OSError as error:
+            if self._blind:
+                return
+            self._blind = True
             log.warning(
                 "changes of the config file are not noticed: ask for a reload after one",
                 extra={"fields": {"file": str(self.path), "why": _reason(error)}},
