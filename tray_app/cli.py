@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-EXAMPLE_SERVER = "example-server"
 ENGINE_ENDED = b"\0"  # no signal has this number
 
 
@@ -189,14 +188,6 @@ def logs(flags: Flags, name: str, tail: int) -> None:
     """The last lines of a server's log."""
     data = flags.client().get(f"/api/v1/servers/{quote(name, safe='')}/logs?tail={tail}")
     flags.show(data, lambda log: "\n".join(log["lines"]) or f"{name} has written nothing yet.")
-
-
-@cli.command(EXAMPLE_SERVER, hidden=True)
-def example_server() -> NoReturn:
-    """The MCP server that comes with the program, on stdin and stdout."""
-    from tray_app import example_server as server
-
-    sys.exit(server.main())
 
 
 def _act(flags: Flags, name: str, verb: str, phase: str) -> None:

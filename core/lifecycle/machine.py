@@ -1,8 +1,8 @@
-"""The life of one server: states, events, effects, and one total table of what follows.
+"""The life of one server: one total table of what each event makes of each state.
 
-Everything that affects the machine lives in this file. ``transition`` is a pure function; who
-performs the effects, and how, is the actor's business. The machine knows neither stdio from
-HTTP nor time: moments arrive inside events, as monotonic seconds.
+Everything that decides lives in this file, over the vocabulary beside it. ``transition`` is a
+pure function; who performs the effects, and how, is the actor's business. The machine knows
+neither stdio from HTTP nor time: moments arrive inside events, as monotonic seconds.
 
 Rules:
 
@@ -19,165 +19,68 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from enum import Enum
 
 from core.lifecycle import backoff
+from core.lifecycle.vocabulary import (
+    AuthRequired,
+    Backoff,
+    CancelRetryTimer,
+    CloseConnection,
+    Configure,
+    Connected,
+    Connecting,
+    CredentialsChanged,
+    Disabled,
+    Effect,
+    Ended,
+    Event,
+    Failed,
+    Observed,
+    OpenConnection,
+    PeerChanged,
+    Ready,
+    Remove,
+    Removed,
+    Restart,
+    RetryDue,
+    StartRetryTimer,
+    State,
+    Stopping,
+    Then,
+)
 from core.model.config import Http, ServerConfig
 from core.model.faults import Fault, FaultCode, FaultKind
-from core.model.status import Peer
 
-# --- states -----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Disabled:
-    """Not wanted."""
-
-
-@dataclass(frozen=True, slots=True)
-class Connecting:
-    """A connection is being opened or shakes hands."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """The server can be called, since the moment ``since``."""
-
-    since: float
-    peer: Peer
-
-
-@dataclass(frozen=True, slots=True)
-class Backoff:
-    """Waiting for the retry timer, which is due at ``retry_at``."""
-
-    retry_at: float
-    fault: Fault
-
-
-@dataclass(frozen=True, slots=True)
-class AuthRequired:
-    """A person has to sign in first."""
-
-    fault: Fault
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """A person has to change something first, or press Restart."""
-
-    fault: Fault
-
-
-class Then(Enum):
-    """What follows once the old connection has ended."""
-
-    CONNECT = "connect"
-    DISABLE = "disable"
-    REMOVE = "remove"
-
-
-@dataclass(frozen=True, slots=True)
-class Stopping:
-    """The connection was told to close and has not ended yet."""
-
-    then: Then
-
-
-@dataclass(frozen=True, slots=True)
-class Removed:
-    """Gone for good; the actor can be forgotten."""
-
-
-State = Disabled | Connecting | Ready | Backoff | AuthRequired | Failed | Stopping | Removed
-
-# --- events -----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Configure:
-    """Told: this is what is wanted now."""
-
-    config: ServerConfig
-
-
-@dataclass(frozen=True, slots=True)
-class Restart:
-    """Told: start anew at once, forgetting earlier failures."""
-
-
-@dataclass(frozen=True, slots=True)
-class Remove:
-    """Told: end for good."""
-
-
-@dataclass(frozen=True, slots=True)
-class CredentialsChanged:
-    """Told: signing in may work now."""
-
-
-@dataclass(frozen=True, slots=True)
-class Connected:
-    """Observed: the hand-shake is done."""
-
-    epoch: int
-    at: float
-    peer: Peer
-
-
-@dataclass(frozen=True, slots=True)
-class PeerChanged:
-    """Observed: the server's tools, prompts or resources are others now."""
-
-    epoch: int
-    peer: Peer
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """Observed: the connection is over, with everything it held released."""
-
-    epoch: int
-    at: float
-    fault: Fault | None
-
-
-@dataclass(frozen=True, slots=True)
-class RetryDue:
-    """Observed: the retry timer fired."""
-
-    epoch: int
-
-
-Observed = Connected | PeerChanged | Ended | RetryDue
-Event = Configure | Restart | Remove | CredentialsChanged | Observed
-
-# --- effects ----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class OpenConnection:
-    epoch: int
-    config: ServerConfig
-
-
-@dataclass(frozen=True, slots=True)
-class CloseConnection:
-    epoch: int
-
-
-@dataclass(frozen=True, slots=True)
-class StartRetryTimer:
-    epoch: int
-    at: float
-
-
-@dataclass(frozen=True, slots=True)
-class CancelRetryTimer:
-    epoch: int
-
-
-Effect = OpenConnection | CloseConnection | StartRetryTimer | CancelRetryTimer
+__all__ = [
+    "TABLE",
+    "AuthRequired",
+    "Backoff",
+    "CancelRetryTimer",
+    "CloseConnection",
+    "Configure",
+    "Connected",
+    "Connecting",
+    "CredentialsChanged",
+    "Disabled",
+    "Effect",
+    "Ended",
+    "Event",
+    "Failed",
+    "Model",
+    "Observed",
+    "OpenConnection",
+    "PeerChanged",
+    "Ready",
+    "Remove",
+    "Removed",
+    "Restart",
+    "RetryDue",
+    "StartRetryTimer",
+    "State",
+    "Stopping",
+    "Then",
+    "transition",
+]
 
 # --- the model --------------------------------------------------------------------------------
 
