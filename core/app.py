@@ -31,6 +31,8 @@ from core.upstream.connection import StdioConnector
 from core.web.app import create_app
 from core.web.serve import HttpServer, bind_tcp, bind_unix
 
+__all__ = ["EngineThread", "Options", "start"]
+
 START_LIMIT = 30.0  # seconds until the endpoint has to answer
 
 # The whole stop takes 8 s at most: requests end, then servers, then what is left is killed.

@@ -1,10 +1,14 @@
-"""A client of streamable HTTP that does only what a test tells it, wrong things included."""
+"""Clients of streamable HTTP that do only what a test tells them, wrong things included."""
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -74,3 +78,61 @@ def messages(answer: httpx.Response) -> list[Json]:
         return [answer.json()]
     lines = answer.text.split("\n")
     return [json.loads(line[6:]) for line in lines if line.startswith("data: ")]
+
+
+class Wire:
+    """One connection that posts to one URL, with no more than HTTP needs: for many calls."""
+
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, url: str
+    ) -> None:
+        parts = urlsplit(url)
+        self._reader = reader
+        self._writer = writer
+        self._head = (
+            f"POST {parts.path} HTTP/1.1\r\nhost: {parts.netloc}\r\n"
+            "content-type: application/json\r\naccept: application/json, text/event-stream\r\n"
+        )
+        self.headers: dict[str, str] = {}
+
+    async def post(self, body: bytes, length: int | None = None) -> tuple[int, bytes]:
+        """Status and body of the answer; ``length`` overrides what the header says."""
+        more = "".join(f"{name}: {value}\r\n" for name, value in self.headers.items())
+        said = len(body) if length is None else length
+        head = f"{self._head}{more}content-length: {said}\r\n\r\n"
+        self._writer.write(head.encode() + body)
+        answer = await self._reader.readuntil(b"\r\n\r\n")
+        first, *lines = answer.decode("latin-1").lower().split("\r\n")
+        fields = dict(line.split(": ", 1) for line in lines if line)
+        if "mcp-session-id" in fields:
+            # header values keep their case
+            at = answer.lower().index(b"mcp-session-id: ") + 16
+            self.headers["mcp-session-id"] = answer[at : answer.index(b"\r\n", at)].decode()
+        content = await self._reader.readexactly(int(fields["content-length"]))
+        return int(first.split()[1]), content
+
+    async def open(self) -> None:
+        """Shake hands."""
+        params = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {}}
+        await self.ask(0, "initialize", params)
+
+    async def ask(self, request_id: int, method: str, params: Json) -> Json:
+        """The answer to a request that is answered as JSON."""
+        message = {"jsonrpc": "2.0", "id": request_id, "method": method, "params": params}
+        status, content = await self.post(json.dumps(message).encode())
+        assert status == 200, content
+        answer: Json = json.loads(content)
+        assert answer["id"] == request_id
+        return answer
+
+
+@asynccontextmanager
+async def wire(url: str) -> AsyncIterator[Wire]:
+    parts = urlsplit(url)
+    assert parts.hostname is not None
+    reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+    try:
+        yield Wire(reader, writer, url)
+    finally:
+        writer.close()
+        await writer.wait_closed()

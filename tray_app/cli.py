@@ -20,8 +20,7 @@ from tray_app.client import PATIENCE, Client, Json
 from tray_app.paths import Paths, paths
 
 if TYPE_CHECKING:
-    from core.app import Options
-    from core.engine.thread import EngineThread
+    from core.app import EngineThread, Options
 
 F = TypeVar("F", bound=Callable[..., Any])
 
