@@ -132,8 +132,8 @@ class FakeHost:
         self.signals: list[Signal] = []
         self.notifications: list[tuple[str, str]] = []
 
-    async def start(self, *, with_watcher: bool = True, refuse: bool = False) -> None:
-        """Connect, and own the names a panel owns."""
+    async def start(self, *, notifies: bool = True, refuse: bool = False) -> None:
+        """Connect, and own the names a panel owns; ``refuse`` turns every item away."""
         self._refuse = refuse
         self._bus = await MessageBus(self._address).connect()
         self._bus.add_message_handler(self._received)
@@ -149,9 +149,16 @@ class FakeHost:
                     body=[rule],
                 )
             )
-        await self._bus.request_name(NOTIFICATIONS, NameFlag.DO_NOT_QUEUE)
-        if with_watcher:
-            await self._bus.request_name(WATCHER, NameFlag.DO_NOT_QUEUE)
+        if notifies:
+            await self._bus.request_name(NOTIFICATIONS, NameFlag.DO_NOT_QUEUE)
+        await self._bus.request_name(WATCHER, NameFlag.DO_NOT_QUEUE)
+
+    async def drop_and_take_names(self) -> None:
+        """What a panel does that starts anew without leaving the bus."""
+        assert self._bus is not None
+        self.items.clear()
+        await self._bus.release_name(WATCHER)
+        await self._bus.request_name(WATCHER, NameFlag.DO_NOT_QUEUE)
 
     async def stop(self) -> None:
         if self._bus is not None:

@@ -2,7 +2,7 @@
 
 Prints ``ready``, then one line for everything asked of the engine and ``say …`` for every
 sentence said to the person. Lines on stdin change the world: ``phase NAME PHASE``, ``remove
-NAME``, ``notice show``, ``stop``.
+NAME``, ``refuse`` (everything from now on), ``notice show``, ``stop``.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import sys
 import threading
 from pathlib import Path
 
+from core.errors import UnknownServer
 from core.model.intents import Intent
 from core.model.notices import NoticeCode
 from core.model.status import Phase
@@ -24,20 +25,26 @@ def tell(line: str) -> None:
 
 
 class TellingEngine(ScriptedEngine):
-    """Prints every intent."""
+    """Prints every intent; can be told to refuse them."""
+
+    refuses = False
 
     def _carry_out(self, intent: Intent) -> None:
         tell(f"asked {intent}")
+        if self.refuses:
+            raise UnknownServer("gone", self.snapshot.servers)
         super()._carry_out(intent)
 
 
-def obey(engine: ScriptedEngine) -> None:
+def obey(engine: TellingEngine) -> None:
     for line in sys.stdin:
         match line.split():
             case ["phase", name, phase]:
                 engine.publish(status(name, Phase(phase)))
             case ["remove", name]:
                 engine.remove(name)
+            case ["refuse"]:
+                engine.refuses = True
             case ["notice", "show"]:
                 engine.notice(NoticeCode.SHOW)
             case ["stop"]:
