@@ -168,7 +168,7 @@ class HubSurface:
     async def _retrieve_tools(self, call: _Call) -> bytes:
         asked = _retrieve.decode(call.arguments)
         snapshot = self._router.door.snapshot
-        callable_now = {
+        callable_now: dict[str, tuple[Tool, ...]] = {
             str(name): status.tools
             for name, status in snapshot.servers.items()
             if status.phase is Phase.READY and not status.quarantined
@@ -178,8 +178,18 @@ class HubSurface:
         hits = await self._search.search(callable_now, asked.query, limit)
         by_id = {(name, tool.name): tool for name, tools in callable_now.items() for tool in tools}
         found = [_shown(hit.server, by_id[hit.server, hit.tool], hit.score) for hit in hits]
-        total = sum(len(tools) for tools in callable_now.values())
-        return text_result(msgspec.json.encode({"tools": found, "searched": total}).decode())
+        answer: dict[str, object] = {
+            "tools": found,
+            "searched": sum(len(tools) for tools in callable_now.values()),
+        }
+        absent = {
+            str(name): status.health.summary
+            for name, status in snapshot.servers.items()
+            if name not in callable_now and status.phase is not Phase.DISABLED
+        }
+        if absent:
+            answer["not_searched"] = absent  # so that the model knows to look again, or to ask
+        return text_result(msgspec.json.encode(answer).decode())
 
     async def _call_tool(self, call: _Call) -> Running:
         asked = _call_tool.decode(call.arguments)

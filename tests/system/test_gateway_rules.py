@@ -162,7 +162,9 @@ async def test_a_quarantined_server_shows_and_does_nothing(running: RunningProgr
     hub = RawClient(running.http, "/mcp")
     await hub.open()
     found = await hub.call("retrieve_tools", {"query": "echo", "limit": 100})
-    ids = [hit["tool_id"] for hit in json.loads(found["content"][0]["text"])["tools"]]
+    answer = json.loads(found["content"][0]["text"])
+    ids = [hit["tool_id"] for hit in answer["tools"]]
+    assert answer["not_searched"] == {"hidden": "Waiting for approval"}
     assert "one:echo" in ids
     assert not [each for each in ids if each.startswith("hidden:")]
     result = await hub.call("call_tool", {"name": "hidden:echo", "args": {}})
