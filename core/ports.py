@@ -37,6 +37,10 @@ class Link(Protocol):
     def closing(self) -> asyncio.Future[None]:
         """Done once the connection has to end; take care not to await it without a shield."""
 
+    @property
+    def config(self) -> ServerConfig:
+        """The newest configuration; it differs only in what needs no other connection."""
+
     def connected(self, session: Session, peer: Peer) -> None:
         """The hand-shake is done and the server can be called."""
 

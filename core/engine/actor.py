@@ -55,6 +55,10 @@ class _Connection:
     task: asyncio.Task[Fault | None] | None = None
     limit: Timer | None = None
 
+    @property
+    def config(self) -> ServerConfig:
+        return self.actor.config
+
     def connected(self, session: Session, peer: Peer) -> None:
         self.session = session
         self.actor.post(machine.Connected(self.epoch, self.actor.world.clock.now(), peer))

@@ -31,7 +31,7 @@ from core.upstream.handshake import (
     tools_of,
 )
 from core.upstream.launch import Launch, prepare
-from core.upstream.multiplexer import Multiplexer
+from core.upstream.multiplexer import Limits, Multiplexer
 
 REFRESH_EVERY = 2.0  # seconds at least between two re-readings of a server's lists
 LOG_LINES = 20  # last stderr lines kept for messages
@@ -103,8 +103,7 @@ class _Connection:
         self._refreshed_at = 0.0
         self._session = Multiplexer(
             self._send,
-            concurrency=config.max_concurrent_requests,
-            call_timeout=config.call_timeout,
+            limits=self._limits,
             violation=self._violation,
             notified=self._notified,
         )
@@ -186,6 +185,12 @@ class _Connection:
             prompt_count=len(catalogue.prompts),
             resource_count=len(catalogue.resources),
         )
+
+    def _limits(self) -> Limits:
+        newest = self._link.config
+        # The hand-shake has a limit of its own, however short calls may be.
+        timeout = newest.call_timeout if self._ready else self._config.init_timeout
+        return Limits(newest.max_concurrent_requests, timeout)
 
     # --- what arrives -------------------------------------------------------------------------
 

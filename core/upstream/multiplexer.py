@@ -10,6 +10,7 @@ import asyncio
 import re
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import msgspec
 
@@ -38,6 +39,14 @@ _ID_LAST = re.compile(rb',\s*"id"\s*:\s*(\d+)\s*\}\s*$')
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Requests in flight at the same time, and seconds each gets from being asked."""
+
+    concurrency: int
+    timeout: float
+
+
 class Multiplexer:
     """Implements ``core.protocol.calls.Session`` over a way to write lines."""
 
@@ -45,21 +54,19 @@ class Multiplexer:
         self,
         write: Callable[[bytes], None],
         *,
-        concurrency: int,
-        call_timeout: float,
+        limits: Callable[[], Limits],
         violation: Callable[[str, str], None],
         notified: Notify,
     ) -> None:
         self.hello = Hello("")
         self.catalogue = Catalogue()
         self._write = write
-        self._concurrency = concurrency
-        self._call_timeout = call_timeout
+        self._limits = limits  # asked anew for each request, since a person may change them
         self._violation = violation  # (kind, what) of something MCP does not allow
         self._notified = notified
         self._loop = asyncio.get_running_loop()
         self._next_id = 1
-        self._in_flight: dict[bytes, _Pending] = {}  # by id as JSON; at most _concurrency
+        self._in_flight: dict[bytes, _Pending] = {}  # by id as JSON
         self._waiting: deque[_Pending] = deque()
         self._abandoned: deque[bytes] = deque(maxlen=ABANDONED_KEPT)
         self._listeners: dict[int, Notify] = {}
@@ -75,9 +82,10 @@ class Multiplexer:
         call = Call()
         call.upstream_id = self._next_id
         self._next_id += 1
-        pending = _Pending(call, method, params)
-        pending.timer = self._loop.call_later(self._call_timeout, self._expire, pending)
-        if len(self._in_flight) < self._concurrency:
+        limits = self._limits()
+        pending = _Pending(call, method, params, limits.timeout)
+        pending.timer = self._loop.call_later(limits.timeout, self._expire, pending)
+        if len(self._in_flight) < limits.concurrency:
             self._send(pending)
         else:
             self._waiting.append(pending)
@@ -151,7 +159,7 @@ class Multiplexer:
         self._write(envelope.request(request_id, pending.method, params) + b"\n")
 
     def _send_next(self) -> None:
-        if self._waiting and len(self._in_flight) < self._concurrency:
+        while self._waiting and len(self._in_flight) < self._limits().concurrency:
             self._send(self._waiting.popleft())
 
     def _answered(self, request_id: bytes, reply: Reply) -> None:
@@ -200,7 +208,7 @@ class Multiplexer:
             self._answered(match[1], reply)
 
     def _expire(self, pending: _Pending) -> None:
-        failure = CallTimeout(f"no answer to {pending.method} in {self._call_timeout:g} s")
+        failure = CallTimeout(f"no answer to {pending.method} in {pending.timeout:g} s")
         if pending in self._waiting:
             self._waiting.remove(pending)
         else:
@@ -220,12 +228,13 @@ class Multiplexer:
 class _Pending:
     """A request waiting for its turn or for its answer."""
 
-    __slots__ = ("call", "method", "params", "timer", "token")
+    __slots__ = ("call", "method", "params", "timeout", "timer", "token")
 
-    def __init__(self, call: Call, method: str, params: bytes) -> None:
+    def __init__(self, call: Call, method: str, params: bytes, timeout: float) -> None:
         self.call = call
         self.method = method
         self.params = params
+        self.timeout = timeout  # seconds
         self.token = b""  # the asker's progress token, as JSON
         self.timer: asyncio.TimerHandle | None = None
 
