@@ -223,7 +223,11 @@ class SniIcon(_base.Icon):
         )
 
     def _opened(self) -> bool:
-        """Show the newest, then keep still; returns whether the host should look again."""
+        """Show the newest, then keep still; returns whether the host should look again.
+
+        Still open or opened again cannot be told apart, as XFCE says of submenus only that
+        they close. New rows would come after the menu got its size: scroll arrows and a jump.
+        """
         changed = self._flush()
         self._open_until = self._loop.time() + KEEPS_SHAPE
         return changed

@@ -237,16 +237,21 @@ class TrayDesktop:
         self._xdotool("click", str(button))
 
     def close_menus(self) -> None:
-        while self._popups():
-            before = len(self._popups())
+        while self.popups():
+            before = len(self.popups())
             self._xdotool("key", "Escape")
-            self.until(lambda before=before: len(self._popups()) < before, "a menu closes")
+            self.until(lambda before=before: len(self.popups()) < before, "a menu closes")
 
     def screenshot(self, name: str) -> Path:
         OUTPUT.mkdir(parents=True, exist_ok=True)
         path = OUTPUT / f"{name}.png"
         self._run("scrot", "--overwrite", str(path))
         return path
+
+    def picture(self, name: str) -> Image.Image:
+        """The screen now; kept under that name too."""
+        with Image.open(self.screenshot(name)) as shot:
+            return shot.convert("RGB")
 
     def until(self, look: Callable[[], T], what: str) -> T:
         """Look until the answer is true. X clients are other programs: there is only looking."""
@@ -272,16 +277,16 @@ class TrayDesktop:
         raise AssertionError(f"{row.label} is not in this menu")
 
     def _popup(self, act: Callable[[], None]) -> Box:
-        before = self._popups()
+        before = self.popups()
         act()
 
         def opened() -> Box | None:
-            new = {id_: box for id_, box in self._popups().items() if id_ not in before}
+            new = {id_: box for id_, box in self.popups().items() if id_ not in before}
             return next(iter(new.values()), None)
 
         return self.until(opened, "a menu opens")
 
-    def _popups(self) -> dict[str, Box]:
+    def popups(self) -> dict[str, Box]:
         """Menus on the screen: viewable windows that the window manager does not manage."""
         found = {}
         for line in self._run("xwininfo", "-root", "-tree").splitlines():
@@ -314,9 +319,7 @@ class TrayDesktop:
         return ImageChops.difference(strip, ground).getbbox()
 
     def _strip(self) -> Image.Image:
-        shot = self.screenshot("strip")
-        with Image.open(shot) as picture:
-            return picture.convert("RGB").crop((0, 0, WIDTH, PANEL_HEIGHT))
+        return self.picture("strip").crop((0, 0, WIDTH, PANEL_HEIGHT))
 
     def _start(self, name: str, argv: Sequence[str]) -> None:
         log = (self._directory / f"{name}.log").open("ab")

@@ -279,6 +279,21 @@ async def test_opening_shows_the_newest(host: FakeHost, tray: ShownTray) -> None
     assert len((await item.layout()).below("Servers").rows) == 3
 
 
+async def test_opening_again_soon_keeps_the_shape(host: FakeHost, tray: ShownTray) -> None:
+    """A host that never says that the menu closed sees new words, not new rows, in a menu that
+    it opens again at once: it has measured the menu before it asks.
+    """
+    tray.draw(status("a"))
+    item = await host.item()
+    await item.about_to_show()
+    tray.draw(status("a", tools=3), status("b"))
+    await host.until_read(
+        lambda: item.find("Servers", "a"), lambda row: row.label == "a - Ready, 3 tools"
+    )
+    assert not await item.about_to_show()
+    assert len((await item.layout()).below("Servers").rows) == 1
+
+
 async def test_panel_that_starts_anew_gets_the_icon_each_time(
     host: FakeHost, tray: ShownTray
 ) -> None:
