@@ -146,13 +146,18 @@ class RunningProgram:
 
 
 @asynccontextmanager
-async def program(home: Home, command: str = "serve") -> AsyncIterator[RunningProgram]:
-    """Start the program and wait until its endpoint answers; it is stopped at the end."""
+async def program(
+    home: Home, command: str = "serve", desktop: Mapping[str, str] | None = None
+) -> AsyncIterator[RunningProgram]:
+    """Start the program and wait until its endpoint answers; it is stopped at the end.
+
+    ``desktop`` is the environment that leads to a session bus and a screen.
+    """
     process = await asyncio.create_subprocess_exec(
         *PROGRAM,
         command,
         *home.flags,
-        env=home.environ,
+        env={**home.environ, **(desktop or {})},
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
     )

@@ -137,8 +137,8 @@ class FakeHost:
         self._refuse = refuse
         self._bus = await MessageBus(self._address).connect()
         self._bus.add_message_handler(self._received)
-        for interface in (ITEM, MENU):
-            rule = f"type='signal',interface='{interface}'"
+        rules = [f"type='signal',interface='{interface}'" for interface in (ITEM, MENU)]
+        for rule in (*rules, "type='signal',member='NameOwnerChanged'"):
             await self._bus.call(
                 Message(
                     destination="org.freedesktop.DBus",
@@ -194,6 +194,9 @@ class FakeHost:
 
     def _received(self, message: Message) -> bool:
         if message.message_type is MessageType.SIGNAL:
+            if message.member == "NameOwnerChanged" and not message.body[2]:
+                self.items = [item for item in self.items if item.owner != message.body[0]]
+                self._tell()
             if message.interface in (ITEM, MENU):
                 body = unpack_variants(message.body)
                 self.signals.append(Signal(message.interface, message.member or "", body))

@@ -1,0 +1,100 @@
+"""The whole program at a desktop: a click reaches a server, and a death reaches the menu."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+
+import pytest
+
+from tests.fakes import faultsrv
+from tests.fakes.tray_host import ItemReader
+from tests.fakes.tray_seat import Seat
+from tests.leaks import alive
+from tests.program import Home, Json, program
+
+pytestmark = pytest.mark.timeout(120)
+
+COMMAND, *ARGS = faultsrv.command("ok")
+
+
+@pytest.fixture
+def two_servers(home: Home) -> Home:
+    home.configure({name: {"command": COMMAND, "args": ARGS} for name in ("alpha", "beta")})
+    return home
+
+
+def pid_of(name: str, world: Json) -> int:
+    pid: int = world["servers"][name]["pid"]
+    return pid
+
+
+async def labels(seat: Seat, start: str) -> list[str]:
+    """What the menu shows at the top and under Servers, as the panel last got it."""
+
+    async def read(item: ItemReader) -> list[str]:
+        layout = await item.layout()
+        return [row.label for row in layout.walk()]
+
+    shown = await asyncio.to_thread(seat.ask, read)
+    return [label for label in shown if label.startswith(start)]
+
+
+async def test_restart_clicked_in_the_menu_gives_the_server_a_new_process(
+    two_servers: Home, seat: Seat
+) -> None:
+    """A real click on alpha's Restart changes alpha's pid, and beta's stays."""
+    await asyncio.to_thread(seat.start_panel)
+    async with program(two_servers, "run", seat.env) as running:
+        before = await running.ready()
+        await asyncio.to_thread(seat.icon_appears)
+        await asyncio.to_thread(seat.choose, "Servers", "alpha", "Restart")
+        after = await running.until(
+            lambda world: (
+                world["servers"]["alpha"]["status"] == "ready"
+                and pid_of("alpha", world) != pid_of("alpha", before)
+            )
+        )
+        assert pid_of("beta", after) == pid_of("beta", before)
+        assert not alive(pid_of("alpha", before))
+
+
+async def test_a_death_is_in_the_menu_and_so_is_the_recovery(two_servers: Home, seat: Seat) -> None:
+    """After kill -9 the menu says that the server waits, and later that it is ready again."""
+    await asyncio.to_thread(seat.start_panel)
+    async with program(two_servers, "run", seat.env) as running:
+        world = await running.ready()
+        await asyncio.to_thread(seat.icon_appears)
+        os.kill(pid_of("beta", world), signal.SIGKILL)
+        async with asyncio.timeout(20):
+            while not await labels(seat, "beta - Waiting to try again"):
+                pass
+            while not await labels(seat, "beta - Ready"):
+                pass
+        assert await labels(seat, "MCP Proxy - 2 of 2 ready")
+
+
+async def test_quit_in_the_menu_stops_everything_and_the_program_ends(
+    two_servers: Home, seat: Seat
+) -> None:
+    """Quit says how many servers it stops, and leaves none of them and no icon."""
+    await asyncio.to_thread(seat.start_panel)
+    async with program(two_servers, "run", seat.env) as running:
+        world = await running.ready()
+        await asyncio.to_thread(seat.icon_appears)
+        assert await labels(seat, "Quit") == ["Quit (stops 2 servers)"]
+        await asyncio.to_thread(seat.choose, "Quit")
+        assert await asyncio.wait_for(running.process.wait(), 12) == 0
+    assert not [name for name in ("alpha", "beta") if alive(pid_of(name, world))]
+    await asyncio.to_thread(seat.icon_is_gone)
+
+
+async def test_without_a_panel_the_program_says_so_and_the_icon_comes_with_one(
+    two_servers: Home, seat: Seat
+) -> None:
+    """No tray host at the start: servers run, and a panel that starts later shows the icon."""
+    async with program(two_servers, "run", seat.env) as running:
+        await running.ready()
+        await asyncio.to_thread(seat.start_panel)
+        await asyncio.to_thread(seat.icon_appears)
