@@ -44,7 +44,11 @@ class LoopThread:
 
     def on_stop_request(self, work: Work) -> None:
         for number in STOP_SIGNALS:
-            self.loop.add_signal_handler(number, work)
+            wants_to_outlive_its_terminal = (
+                number is signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN  # nohup
+            )
+            if not wants_to_outlive_its_terminal:
+                self.loop.add_signal_handler(number, work)
 
 
 if sys.platform == "darwin":

@@ -9,7 +9,7 @@ import asyncio
 import subprocess
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self, TypeVar
@@ -113,9 +113,9 @@ async def _is_shown(item: ItemReader) -> None:
 class RunningTray:
     """``tests.fakes.tray_program`` as a child process: what it prints, and what it is told."""
 
-    def __init__(self, env: Mapping[str, str], *servers: str) -> None:
+    def __init__(self, env: Mapping[str, str], *servers: str, wrapper: Sequence[str] = ()) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.fakes.tray_program", *servers],
+            [*wrapper, sys.executable, "-m", "tests.fakes.tray_program", *servers],
             env={"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", **env},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

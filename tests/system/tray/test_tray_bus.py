@@ -232,6 +232,24 @@ async def test_a_burst_is_coalesced_and_its_end_is_shown(host: FakeHost, tray: S
     assert host.count("ItemsPropertiesUpdated") <= took / 0.1 + 2
 
 
+async def test_attributes_may_be_set_from_any_thread(host: FakeHost, tray: ShownTray) -> None:
+    """Eight threads set title and tooltip as fast as they can; the last value is shown."""
+    tray.draw(status("a"))
+    item = await host.item()
+    icon = tray.shell._icon
+    began = asyncio.get_running_loop().time()
+
+    def set_often(thread: int) -> None:
+        for count in range(1000):
+            icon.title = f"{thread}.{count}"
+
+    await asyncio.gather(*(asyncio.to_thread(set_often, number) for number in range(8)))
+    icon.title = "the last"
+    await host.until_read(item.properties, lambda found: found["Title"] == "the last")
+    took = asyncio.get_running_loop().time() - began
+    assert host.count("NewTitle") <= took / 0.1 + 2
+
+
 async def test_click_reaches_us_once_with_its_row(host: FakeHost, tray: ShownTray) -> None:
     """A click arrives with the row's id; greyed rows, headers and other events arrive not."""
     tray.draw(status("a_1", Phase.DISABLED), status("b"))

@@ -96,3 +96,16 @@ def test_signal_is_a_shutdown_intent(fake_seat: Seat, number: signal.Signals) ->
         tray.expect("asked Shutdown()")
         tray.expect("over")
         assert tray.ended() == (0, "")
+
+
+def test_nohup_is_respected(fake_seat: Seat) -> None:
+    """Started with SIGHUP ignored, the program outlives its terminal and still obeys SIGTERM."""
+    fake_seat.start_panel()
+    with RunningTray(fake_seat.env, "alpha", wrapper=("nohup",)) as tray:
+        tray.expect("ready")
+        tray.signal(signal.SIGHUP)
+        fake_seat.icon_appears()
+        tray.tell("phase alpha failed")
+        tray.signal(signal.SIGTERM)
+        assert tray.expect("asked") == "asked Shutdown()"
+        tray.expect("over")
