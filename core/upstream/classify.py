@@ -79,18 +79,18 @@ def exited(returncode: int, was_ready: bool, log: str) -> Fault:
     """A process that ended by itself; ``log`` is its last stderr lines."""
     how = _how(returncode)
     last = log.strip().rsplit("\n", 1)[-1].strip()
-    because = f" Last line of its log: {last}" if last else ""
+    because = f": {last}" if last else "."  # its own last words say most, so they come early
     if was_ready:
-        return Fault(FaultCode.CRASHED, f"Stopped by itself ({how}).{because}", log)
+        return Fault(FaultCode.CRASHED, f"Stopped by itself ({how}){because}", log)
     if returncode == NOT_FOUND:
         return Fault(
-            FaultCode.SPAWN_ENOENT, f"A command it needs was not found ({how}).{because}", log
+            FaultCode.SPAWN_ENOENT, f"A command it needs was not found ({how}){because}", log
         )
     if returncode == NOT_EXECUTABLE:
         return Fault(
-            FaultCode.SPAWN_EACCES, f"A command it needs cannot be executed ({how}).{because}", log
+            FaultCode.SPAWN_EACCES, f"A command it needs cannot be executed ({how}){because}", log
         )
-    return Fault(FaultCode.EXIT_EARLY, f"Exited before it was ready ({how}).{because}", log)
+    return Fault(FaultCode.EXIT_EARLY, f"Exited before it was ready ({how}){because}", log)
 
 
 def _how(returncode: int) -> str:
