@@ -87,16 +87,13 @@ async def _reach(
     wanted: Phase,
     limit: float,
 ) -> ServerStatus:
-    """Wait for the phase; a restarted server's old ready state is not what was asked for."""
+    """Wait for the phase. An accepted restart has left its old phase already."""
     rev = before.rev if before is not None else -1
-    fresh_only = isinstance(intent, RestartServer)
 
     def settled(snapshot: Snapshot) -> bool:
         status = snapshot.servers.get(intent.name)
-        if status is None:
+        if status is None or status.phase is wanted:
             return True
-        if status.phase is wanted:
-            return status.rev != rev or not fresh_only
         return status.phase in _STUCK and status.rev != rev
 
     try:

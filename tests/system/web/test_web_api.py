@@ -281,9 +281,17 @@ async def test_show_reaches_whoever_shows(site: Website, client: httpx.AsyncClie
 
 
 async def test_unknown_paths_and_methods(client: httpx.AsyncClient) -> None:
-    """404 and 405 speak the same language as everything else, and 405 says what is allowed."""
+    """404 and 405 speak the same language as everything else, and 405 says what is allowed.
+
+    Under /api even that takes the key.
+    """
     for path in ("/", "/nope", "/api/v1/nope", "/api/v1/servers/", "/.well-known/x", "/mcpx"):
         assert error_of(await client.get(path)) == (404, "not_found")
+    del client.headers["X-API-Key"]
+    assert error_of(await client.get("/api/v1/nope")) == (401, "api_key_required")
+    assert error_of(await client.delete("/metrics")) == (401, "api_key_required")
+    assert error_of(await client.get("/nope")) == (404, "not_found")
+    client.headers["X-API-Key"] = KEY
     answer = await client.delete("/api/v1/servers/one/restart")
     assert error_of(answer) == (405, "method_not_allowed")
     assert answer.headers["allow"] == "POST"

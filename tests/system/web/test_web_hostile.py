@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 from collections.abc import AsyncIterator
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from core.web import connection
+from core.web.asgi import Receive, Scope, Send
 from core.web.guard import KEY as NEEDS_KEY
 from core.web.guard import MCP as NEEDS_MCP
 from core.web.routes import ROUTES
@@ -289,8 +291,29 @@ async def test_requests_sent_together_are_answered_in_order(site: Website) -> No
     answer = await exchange(site, one + two)
     assert answer.index(b"x-request-id: first") < answer.index(b"x-request-id: second")
     assert answer.count(b"HTTP/1.1 200 OK") == 2
-    assert b"x-request-id: mine" not in await exchange(site, one + b"\0garbage")
     await unharmed(site)
+
+
+async def test_garbage_behind_a_request_cuts_its_answer(tmp_path: Path) -> None:
+    """F71: a 400 must not be written into the middle of another request's answer."""
+
+    async def unending(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"part", "more_body": True})
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    async with website(tmp_path, gateway=unending) as site:
+        reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
+        writer.write(f"GET /mcp HTTP/1.1\r\nHost: 127.0.0.1:{site.port}\r\n\r\n".encode())
+        assert (await asyncio.wait_for(reader.readuntil(b"part"), LIMIT)).startswith(
+            b"HTTP/1.1 200"
+        )
+        writer.write(b"\0garbage\r\n\r\n")
+        with contextlib.suppress(ConnectionResetError):
+            assert b"HTTP/1.1" not in await asyncio.wait_for(reader.read(), LIMIT)
+        writer.close()
+        await site.quiet()
 
 
 async def test_a_websocket_is_not_offered(site: Website) -> None:

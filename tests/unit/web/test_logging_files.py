@@ -238,20 +238,63 @@ def test_what_is_logged_is_what_it_was_then(tmp_path: Path, started: list[Logs])
     assert "b" not in text_of(tmp_path / "main.log").replace("core.test", "")
 
 
+class Console(io.StringIO):
+    """A console one can wait at: what is shown there has left the queue."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._changed = threading.Condition()
+
+    def write(self, text: str) -> int:
+        with self._changed:
+            self._changed.notify_all()
+            return super().write(text)
+
+    def until(self, text: str) -> None:
+        with self._changed:
+            assert self._changed.wait_for(lambda: text in self.getvalue(), timeout=10)
+
+
 def test_a_directory_that_cannot_be_used_costs_only_the_logs(
     tmp_path: Path, started: list[Logs]
 ) -> None:
-    """Nothing is raised; every lost line is counted; a person is told once."""
-    (tmp_path / "file").write_text("in the way")
-    console = io.StringIO()
-    logs = start_logging(tmp_path / "file", Logging(), console)
+    """Nothing is raised; every lost line is counted; a person is told once, and again only
+    after it had worked in between."""
+    directory = tmp_path / "file"
+    directory.write_text("in the way")
+    console = Console()
+    logs = start_logging(directory, Logging(), console)
     started.append(logs)
     log.info("one")
+    console.until("main.log cannot be written")
     log.info("two")
+    console.until("two")
     logs.server_log("git")("three")
-    logs.close()
+    console.until("server-git.log cannot be written")
     assert logs.dropped == 3
     assert console.getvalue().count("main.log cannot be written") == 1
+    directory.unlink()
+    log.info("four")
+    logs.close()
+    assert logs.dropped == 3
+    assert "four" in text_of(directory / "main.log")
+
+
+def test_the_bound_is_on_what_waits_not_on_what_was(tmp_path: Path, started: list[Logs]) -> None:
+    """A talkative server that is kept up with loses nothing, however much it says."""
+    console = Console()
+    logs = start_logging(tmp_path, Logging(), console)
+    started.append(logs)
+    write = logs.server_log("chatty")
+    for turn in range(3):
+        for number in range(program_logging.MOST_PENDING):
+            write(f"line {turn} {number}")
+        log.info("turn %d over", turn)
+        console.until(f"turn {turn} over")
+    logs.close()
+    assert logs.dropped == 0
+    lines = text_of(logs.server_log_path("chatty")).splitlines()
+    assert len(lines) == 3 * program_logging.MOST_PENDING
 
 
 def test_a_flood_is_bounded_and_counted(tmp_path: Path, started: list[Logs]) -> None:
