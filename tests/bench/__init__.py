@@ -1,0 +1,1 @@
+"""Measurements of the real program as ratios to floors measured in the same run."""

@@ -1,0 +1,103 @@
+"""The floor for calls: the least that turns HTTP requests into lines on a pipe and back.
+
+The same HTTP parser and loop as the product's, one pipe, the id replaced by the simplest means;
+no sessions, no checks, no limits, no records. Run: ``python -m tests.bench.passthrough SERVERS``;
+it prints its port and the pids of its children.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from itertools import count
+from typing import cast
+
+import uvloop
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from core.asgi import Receive, Scope, Send
+
+HEAD = b'{"jsonrpc":"2.0","id":'
+ECHO = (sys.executable, "-m", "tests.bench.echo")
+
+
+class Pipe(asyncio.SubprocessProtocol):
+    """One child, and who waits for which line of its."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[bytes, asyncio.Future[list[bytes]]] = {}
+        self._ids = count(1)
+        self._parts: list[bytes] = []
+        self._loop = asyncio.get_running_loop()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        process = cast("asyncio.SubprocessTransport", transport)
+        self.pid = process.get_pid()
+        self._stdin = cast("asyncio.WriteTransport", process.get_pipe_transport(0))
+
+    def ask(self, rest: bytes) -> asyncio.Future[list[bytes]]:
+        """Send a message that lacks everything up to its id; what follows the answer's id."""
+        number = b"%d" % next(self._ids)
+        future = self._waiting[number] = self._loop.create_future()
+        self._stdin.write(b"".join((HEAD, number, rest, b"\n")))
+        return future
+
+    def pipe_data_received(self, fd: int, data: bytes) -> None:
+        if b"\n" not in data:
+            self._parts.append(data)
+            return
+        *ends, left = data.split(b"\n")
+        for end in ends:
+            self._answered([*self._parts, end])
+            self._parts = []
+        if left:
+            self._parts.append(left)
+
+    def _answered(self, parts: list[bytes]) -> None:
+        first = parts[0]
+        end = first.index(b",", len(HEAD))
+        parts[0] = first[end:]
+        future = self._waiting.pop(first[len(HEAD) : end])
+        if not future.cancelled():
+            future.set_result(parts)
+
+
+async def serve(servers: int) -> None:
+    loop = asyncio.get_running_loop()
+    pipes = []
+    for _ in range(servers):
+        _, pipe = await loop.subprocess_exec(Pipe, *ECHO, stderr=None)
+        pipes.append(pipe)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        message = await receive()
+        body: bytes = message["body"]
+        while message.get("more_body"):
+            message = await receive()
+            body += message["body"]
+        if not body:
+            answer = b"{}"  # the question whether it is up
+        else:
+            end = body.index(b",", len(HEAD))
+            answer = b"".join((body[:end], *await pipes[0].ask(body[end:])))
+        length = (b"content-length", b"%d" % len(answer))
+        kind = (b"content-type", b"application/json")
+        await send({"type": "http.response.start", "status": 200, "headers": [length, kind]})
+        await send({"type": "http.response.body", "body": answer})
+
+    config = Config(app, ws="none", lifespan="off", log_config=None, access_log=False)
+    config.load()
+    state = ServerState()
+    server = await loop.create_server(
+        lambda: HttpToolsProtocol(config, state, {}), "127.0.0.1", 0, backlog=1024
+    )
+    port = server.sockets[0].getsockname()[1]
+    sys.stdout.write(" ".join(map(str, (port, *(pipe.pid for pipe in pipes)))) + "\n")
+    sys.stdout.flush()
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    uvloop.run(serve(int(sys.argv[1])))

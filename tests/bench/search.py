@@ -1,0 +1,77 @@
+"""Finding tools among ten thousand."""
+
+from __future__ import annotations
+
+import random
+import time
+
+from core.model.tools import Tool
+from core.search.catalogue import Catalogue
+from tests.bench.result import Row, Samples, Scale
+
+SERVERS = 100
+TOOLS_EACH = 100
+WORDS_IN_ALL = 4_000
+QUERIES = 20
+
+
+async def measure(scale: Scale) -> list[Row]:
+    lots = random.Random(1)
+    # Words as rare as in real text: the n-th is n times as rare as the first (Zipf).
+    words = [f"w{number}" for number in range(WORDS_IN_ALL)]
+    weights = [1 / number for number in range(1, WORDS_IN_ALL + 1)]
+
+    def text(length: int) -> str:
+        return " ".join(lots.choices(words, weights, k=length))
+
+    tools = {
+        f"server{server}": tuple(
+            Tool(
+                name="_".join(lots.choices(words, weights, k=3)) + f"_{number}",
+                raw=b"{}",
+                description=text(25),
+                parameters=tuple(lots.choices(words, weights, k=4)),
+            )
+            for number in range(TOOLS_EACH)
+        )
+        for server in range(SERVERS)
+    }
+    queries = [text(4) for _ in range(QUERIES)]
+    catalogue = Catalogue()
+    began = time.perf_counter()
+    await catalogue.search(tools, queries[0], 5)
+    building = time.perf_counter() - began
+    samples = Samples()
+    for _ in range(scale.rounds):
+        for query in queries:
+            began = time.perf_counter()
+            await catalogue.search(tools, query, 5)
+            samples.add("search", time.perf_counter() - began)
+            began = time.perf_counter()
+            _scan(tools, query)
+            samples.add("scan", time.perf_counter() - began)
+    count = SERVERS * TOOLS_EACH
+    return [
+        Row(
+            name=f"search of {count} tools, 4 words",
+            value=samples["search"] * 1e3,
+            unit="ms",
+            floor_name="looking for the words in every text",
+            floor=samples["scan"] * 1e3,
+        ),
+        Row(
+            name=f"first search of {count} tools, per tool",
+            value=building / count * 1e6,
+            unit="us",
+        ),
+    ]
+
+
+def _scan(tools: dict[str, tuple[Tool, ...]], query: str) -> list[Tool]:
+    asked = query.split()
+    return [
+        tool
+        for listed in tools.values()
+        for tool in listed
+        if any(word in tool.description for word in asked)
+    ]
