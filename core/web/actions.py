@@ -6,12 +6,13 @@ from math import isfinite
 
 import msgspec
 
+from core.asgi import while_connected
 from core.errors import ConfigError, EngineStopped, IntentRefused, UnknownServer
 from core.model.config import ServerName
 from core.model.intents import Intent, RestartServer, ServerIntent, SetEnabled
 from core.model.status import Phase, ServerStatus, Snapshot
 from core.web import wire
-from core.web.asgi import Request, Response, while_connected
+from core.web.exchange import Request, Response
 from core.web.replies import Refused, success
 from core.web.site import Site
 

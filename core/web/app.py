@@ -7,22 +7,12 @@ from collections.abc import AsyncGenerator, Awaitable
 from contextlib import aclosing
 from urllib.parse import parse_qsl
 
+from core.asgi import ASGIApp, ClientGone, Header, Message, Receive, Scope, Send, while_connected
 from core.ports import Door
 from core.telemetry.counters import Counter, Counters
 from core.telemetry.logging import Logs, fields
 from core.web import guard
-from core.web.asgi import (
-    ASGIApp,
-    ClientGone,
-    Header,
-    Message,
-    Receive,
-    Request,
-    Response,
-    Scope,
-    Send,
-    while_connected,
-)
+from core.web.exchange import Request, Response
 from core.web.guard import Guard, Need, Refusal
 from core.web.metrics import Exporter
 from core.web.replies import Refused, failure

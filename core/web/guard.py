@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from hmac import compare_digest
 
+from core.asgi import Header, Scope
 from core.model.config import Config
 from core.ports import Door
-from core.web.asgi import Header, Scope
 
 MIB = 1024 * 1024
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from core.web.asgi import Header, Response
+from core.asgi import Header
+from core.web.exchange import Response
 from core.web.wire import Envelope, ErrorJson
 
 

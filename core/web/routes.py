@@ -20,7 +20,7 @@ from core.model.status import EnginePhase, Snapshot
 from core.telemetry.logfile import tail
 from core.web import metrics, wire
 from core.web.actions import act, disable, enable, restart
-from core.web.asgi import Request, Response
+from core.web.exchange import Request, Response
 from core.web.replies import Refused, plain, success
 from core.web.routing import Route
 from core.web.site import Site

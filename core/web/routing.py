@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from core.web.asgi import Request, Response
+from core.web.exchange import Request, Response
 
 S = TypeVar("S")
 

@@ -14,9 +14,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from core.asgi import ASGIApp, Receive, Scope, Send
 from core.errors import AlreadyRunning, ListenError, PermissionProblem, PortInUse
 from core.model.config import Listen
-from core.web.asgi import ASGIApp, Receive, Scope, Send
 from core.web.port_holder import holder_of
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 import httpx
 
+from core.asgi import ASGIApp, Receive, Scope, Send
 from core.engine.clock import LoopClock
 from core.engine.engine import Engine
 from core.errors import ConfigError
@@ -23,7 +24,6 @@ from core.protocol.calls import Call, Catalogue, Hello, Notify
 from core.telemetry.counters import Counters
 from core.telemetry.logging import Logs, start_logging
 from core.web.app import create_app
-from core.web.asgi import ASGIApp, Receive, Scope, Send
 from core.web.serve import HttpServer, bind_tcp, bind_unix
 
 KEY = "k" * 64

@@ -21,7 +21,6 @@ STARTS_TASKS: dict[str, str] = {
     "core/engine/actor.py": "the connection of an actor, in the engine's task group",
     "core/engine/engine.py": "the watch on the config source, in the engine's task group",
     "core/asgi.py": "the watch on one client, cancelled and awaited with the work it guards",
-    "core/web/asgi.py": "the same, for the web's own requests",
     "tray_app/bus.py": "questions to the session bus, kept in a set and bounded in time",
     "tray_app/sni_icon.py": "the bus connection, in the icon's task group",
 }

@@ -11,13 +11,13 @@ from pathlib import Path
 import httpx
 import pytest
 
+from core.asgi import Receive, Scope, Send
 from core.errors import ConfigError
 from core.model.config import Logging, Problem
 from core.model.intents import RestartServer
 from core.model.notices import NoticeCode
 from core.model.status import ConfigProblem, Phase
 from core.telemetry.logfile import append
-from core.web.asgi import Receive, Scope, Send
 from core.web.routes import ROUTES
 from tests.fakes.website import KEY, LIMIT, Servers, Website, config_of, server, website
 

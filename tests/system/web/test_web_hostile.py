@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from core.asgi import Receive, Scope, Send
 from core.web import connection
-from core.web.asgi import Receive, Scope, Send
 from core.web.guard import KEY as NEEDS_KEY
 from core.web.guard import MCP as NEEDS_MCP
 from core.web.routes import ROUTES

@@ -17,9 +17,9 @@ import httpx
 import pytest
 import uvloop
 
+from core.asgi import ASGIApp, Receive, Scope, Send
 from core.errors import AlreadyRunning, ListenError, PermissionProblem, PortInUse
 from core.model.config import Listen
-from core.web.asgi import ASGIApp, Receive, Scope, Send
 from core.web.connection import Connection
 from core.web.serve import HttpServer, _prepare, bind_tcp, bind_unix
 from tests.fakes.website import LIMIT, website

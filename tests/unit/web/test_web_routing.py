@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.web.asgi import Request, Response
+from core.web.exchange import Request, Response
 from core.web.routes import ROUTES
 from core.web.routing import Route, Router
 
