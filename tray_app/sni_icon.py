@@ -1,8 +1,8 @@
 """The tray icon on Linux: a pystray icon that speaks to panels over the session bus by itself.
 
-Needs no GTK, no X and no system package (docs/decisions: the tray over D-Bus). Attributes may be set
-from any thread: that marks what is dirty and pokes the loop, which tells hosts the first change
-at once and later ones at most every ``PACE`` seconds, by the smallest signals that say it.
+Needs no GTK, no X and no system package (docs/decisions/0007). Attributes may be set from any
+thread: that marks what is dirty and pokes the loop, which tells hosts the first change at once
+and later ones at most every ``PACE`` seconds, by the smallest signals that say it.
 """
 
 from __future__ import annotations

@@ -33,10 +33,19 @@ def fake_seat(short_dir: Path) -> Iterator[FakeSeat]:
 @pytest.fixture
 def tray_desktop(short_dir: Path) -> Iterator[TrayDesktop]:
     """A real desktop; its panel is not started yet. ``env`` is for programs that run in it."""
+    yield from _desktop(TrayDesktop(short_dir))
+
+
+@pytest.fixture
+def dark_desktop(short_dir: Path) -> Iterator[TrayDesktop]:
+    """The same with a dark panel."""
+    yield from _desktop(TrayDesktop(short_dir, dark=True))
+
+
+def _desktop(desktop: TrayDesktop) -> Iterator[TrayDesktop]:
     missing = missing_programs()
     if missing:
         pytest.skip(f"not installed here: {', '.join(missing)}")
-    desktop = TrayDesktop(short_dir)
     try:
         desktop.open()
         yield desktop

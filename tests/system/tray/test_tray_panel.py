@@ -43,3 +43,14 @@ def test_open_menu_changes_its_words_and_stays(tray_desktop: TrayDesktop) -> Non
         tray_desktop.until(has_new_rows, "the new rows are there")
         tray_desktop.choose("beta - Stopped", "Restart")
         assert tray.expect("asked") == "asked RestartServer(name='beta')"
+
+
+def test_icon_stands_out_on_a_dark_panel(dark_desktop: TrayDesktop) -> None:
+    """On a dark panel the icon is found by its looks alone, and nearly fills its place."""
+    dark_desktop.start_panel()
+    with RunningTray(dark_desktop.env, "alpha") as tray:
+        tray.expect("say The tray icon is shown.")
+        icon = dark_desktop.icon()
+        dark_desktop.screenshot("dark")
+        assert icon.width >= 16
+        assert icon.height >= 16
