@@ -121,6 +121,8 @@ class Engine:
         self._supervisor.kill()
 
     def _loaded(self, config: Config) -> None:
+        if self.snapshot.engine is EnginePhase.STOPPING:
+            return  # an edit that was being written when all servers were told to end
         first = self.snapshot.config.revision == 0
         self.store.set_config(config)
         self._supervisor.want(config.servers)

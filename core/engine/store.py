@@ -27,13 +27,17 @@ class Store:
         self._clock = clock
         self._counters = counters
         self._slots: list[Slot] = []
+        self._closed = False
         self._notices: deque[Notice] = deque(maxlen=NOTICES_KEPT)
         self._first_notices_lost = 0  # seq of the newest notice that fell out of the ring
 
     def subscribe(self, wake: Callable[[], object]) -> Slot:
         """A slot that already holds the whole world: no gap between reading and listening."""
         slot = Slot(wake, self.snapshot)
-        self._slots.append(slot)
+        if self._closed:
+            slot.close()
+        else:
+            self._slots.append(slot)
         return slot
 
     def publish(self, status: ServerStatus) -> None:
@@ -98,7 +102,8 @@ class Store:
         return kept, 1 if self._first_notices_lost > seq else 0
 
     def close_subscriptions(self) -> None:
-        """Tell every consumer that nothing more comes."""
+        """Tell every consumer, also those who come later, that nothing more comes."""
+        self._closed = True
         slots, self._slots = self._slots, []
         for slot in slots:
             slot.close()

@@ -63,7 +63,8 @@ class Supervisor:
         """Remove every server, newest first; True if all had ended within ``limit`` seconds."""
         if self._tick is not None:
             self._tick.cancel()
-        self.want({})
+        self._desired = MappingProxyType({})
+        self._reconcile()
         try:
             async with asyncio.timeout(limit):
                 await self._empty.wait()

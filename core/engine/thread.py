@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, Protocol, TypeVar
 
 from core.errors import EngineStopped
@@ -49,19 +49,29 @@ class EngineThread:
         self._started: Future[Door] = Future()
         self._door: Door | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._main_task: asyncio.Task[None] | None = None
         # Orders "hand work to the loop" against "the loop takes no more": work handed over is
         # either carried out or refused, and never left pending.
         self._gate = threading.Lock()
         self._open = False
 
     def start(self, timeout: float) -> None:
-        """Return once the engine is up, or raise what its start raised (TimeoutError if late)."""
+        """Return once the engine is up, or raise what its start raised.
+
+        Raises EngineStopped, and ends the program, when that takes more than ``timeout`` seconds.
+        """
         # An executor of one thread, because its future carries any exception across by itself.
         executor = ThreadPoolExecutor(1, thread_name_prefix="engine")
         self.stopped = executor.submit(self._run)
         self.stopped.add_done_callback(self._ended_before_start)
         executor.shutdown(wait=False)
-        self._door = self._started.result(timeout)
+        wait([self._started], timeout)
+        if not self._started.done():
+            self._cancel()
+            raise EngineStopped(
+                f"MCP Proxy Tray did not come up in {timeout:g} s. Its log says how far it came."
+            )
+        self._door = self._started.result()
 
     @property
     def snapshot(self) -> Snapshot:
@@ -95,6 +105,11 @@ class EngineThread:
         refused.set_exception(EngineStopped("MCP Proxy Tray has stopped."))
         return refused
 
+    def _cancel(self) -> None:
+        with self._gate:
+            if self._main_task is not None and self._loop is not None:
+                self._loop.call_soon_threadsafe(self._main_task.cancel)
+
     def _run(self) -> None:
         with asyncio.Runner(loop_factory=self._loop_factory) as runner:
             self._loop = runner.get_loop()
@@ -110,11 +125,13 @@ class EngineThread:
                 self._open = True
             self._started.set_result(door)
 
+        self._main_task = asyncio.current_task()
         try:
             await self._program(started)
         finally:
             with self._gate:
                 self._open = False
+                self._main_task = None
             # What was handed over before the gate closed becomes a task in the loop's next
             # turn; let it run (it is refused by the stopping engine) before the loop goes.
             for _ in range(2):
