@@ -54,13 +54,14 @@ class Clients:
 
     def __init__(self) -> None:
         self._by_id: OrderedDict[str, Client] = OrderedDict()
+        self._by_surface: dict[str, dict[str, Client]] = {}
 
     def open(self, surface: str, protocol_version: str) -> Client:
         client = Client(surface, protocol_version)
         self._by_id[client.id] = client
+        self._by_surface.setdefault(surface, {})[client.id] = client
         if len(self._by_id) > SESSIONS_KEPT:
-            _, forgotten = self._by_id.popitem(last=False)
-            forgotten.close()
+            self.close(next(iter(self._by_id.values())))
         return client
 
     def find(self, session_id: str, surface: str) -> Client | None:
@@ -73,6 +74,10 @@ class Clients:
 
     def close(self, client: Client) -> None:
         self._by_id.pop(client.id, None)
+        neighbours = self._by_surface.get(client.surface, {})
+        neighbours.pop(client.id, None)
+        if not neighbours:
+            self._by_surface.pop(client.surface, None)
         client.close()
 
     def close_all(self) -> None:
@@ -80,4 +85,5 @@ class Clients:
             self.close(client)
 
     def of(self, surface: str) -> list[Client]:
-        return [client for client in self._by_id.values() if client.surface == surface]
+        """Everyone connected to that part of the endpoint."""
+        return list(self._by_surface.get(surface, {}).values())
