@@ -11,6 +11,7 @@ from tests.bench.product import bare, running
 from tests.bench.result import Row, Scale
 
 PASSTHROUGH = "bare passthrough"
+SETTLED = 3.0  # seconds after which what follows a start is over
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ async def measure(scale: Scale) -> list[Row]:
             product = await stack.enter_async_context(running(servers))
             floor = await stack.enter_async_context(bare(servers))
             pids += [product.process.pid, floor.pid]
-        # Whatever follows a start is over when the ready servers have been shown to a client.
+        await _ended(product.process, SETTLED)
         before = [(wakeups(pid), cpu_seconds(pid)) for pid in pids]
         await _ended(product.process, scale.watch)
         after = [(wakeups(pid), cpu_seconds(pid)) for pid in pids]

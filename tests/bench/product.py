@@ -42,7 +42,11 @@ def configure(home: Home, servers: int) -> None:
 @asynccontextmanager
 async def home_of_its_own() -> AsyncIterator[Home]:
     with tempfile.TemporaryDirectory(prefix="bench-") as directory:
-        yield Home(Path(directory))
+        # One level down: the program watches the directory above too, and in the directory of
+        # everybody's temporary files there is always something going on.
+        home = Path(directory) / "home"
+        home.mkdir()
+        yield Home(home)
 
 
 @asynccontextmanager
@@ -64,6 +68,7 @@ async def bare(servers: int) -> AsyncIterator[Passthrough]:
         "tests.bench.passthrough",
         str(servers),
         cwd=ROOT,
+        env=environment(),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
     )
@@ -92,5 +97,8 @@ def pin_bare(one: Passthrough) -> None:
 
 
 def environment() -> dict[str, str]:
-    """For a program of ours that is started directly."""
-    return {**os.environ, "PYTHONPATH": str(ROOT)}
+    """For a program of ours that is started directly: nothing of the person's settings for Python.
+
+    One that forbids to keep compiled modules, for example, would make every start a first one.
+    """
+    return {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}

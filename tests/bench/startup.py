@@ -9,7 +9,7 @@ import time
 
 import httpx
 
-from tests.bench.product import bare, configure, home_of_its_own
+from tests.bench.product import bare, configure, environment, home_of_its_own
 from tests.bench.recovery import start_directly
 from tests.bench.result import Row, Samples, Scale
 from tests.program import ROOT, program
@@ -86,6 +86,7 @@ async def _run_python(code: str, *flags: str) -> str:
         "-c",
         code,
         cwd=ROOT,
+        env=environment(),
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
     )
