@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,6 +13,15 @@ from core.model.config import EnvironmentPolicy, Stdio
 from core.model.faults import Fault
 from core.upstream import classify
 from core.upstream.environment import child_environment, resolve, secrets_of
+
+
+PROGRAMS = (
+    *(b"#!", b"\x7fELF", b"MZ"),
+    *(b"\xfe\xed\xfa\xce", b"\xfe\xed\xfa\xcf", b"\xce\xfa\xed\xfe", b"\xcf\xfa\xed\xfe"),
+    b"\xca\xfe\xba\xbe",
+)
+"""How a file begins that a system can run by itself: scripts that name their interpreter, ELF,
+PE, Mach-O. libuv starts programs with ``execvp``, which hands anything else to a shell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,4 +70,14 @@ def _located(launch: Launch) -> Launch | Fault:
         found = shutil.which(command, path=path) or ""
         if not found:
             return classify.command_not_found(command, path)
+    if sys.platform != "win32" and not _is_program(found):
+        return classify.not_a_program(command)
     return replace(launch, argv=(found, *launch.argv[1:]))
+
+
+def _is_program(path: str) -> bool:
+    try:
+        with Path(path).open("rb") as file:
+            return file.read(4).startswith(PROGRAMS)
+    except PermissionError:
+        return True  # may be executed but not read: the system knows
