@@ -14,7 +14,6 @@ from core.model.faults import Fault
 from core.upstream import classify
 from core.upstream.environment import child_environment, resolve, secrets_of
 
-
 PROGRAMS = (
     *(b"#!", b"\x7fELF", b"MZ"),
     *(b"\xfe\xed\xfa\xce", b"\xfe\xed\xfa\xcf", b"\xce\xfa\xed\xfe", b"\xcf\xfa\xed\xfe"),
