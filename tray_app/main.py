@@ -12,7 +12,15 @@ from pathlib import Path
 from typing import Protocol, assert_never
 
 from core.errors import EngineStopped, McpProxyError
-from core.model.intents import Intent, ReloadConfig, RestartServer, SetEnabled, Show, Shutdown
+from core.model.intents import (
+    Intent,
+    ReloadConfig,
+    RestartServer,
+    RetryNow,
+    SetEnabled,
+    Show,
+    Shutdown,
+)
 from core.model.notices import Notice, NoticeCode
 from core.model.status import Snapshot
 from core.ports import Subscription
@@ -150,7 +158,7 @@ class Tray:
                     self._in_background(text.ACTION_FAILED, lambda: desktop.open_file(file))
             case CopyEndpoint():
                 self._copy_endpoint()
-            case RestartServer() | SetEnabled() | ReloadConfig() | Show() | Shutdown():
+            case RestartServer() | RetryNow() | SetEnabled() | ReloadConfig() | Show() | Shutdown():
                 self._submit(command)
             case _:
                 assert_never(command)

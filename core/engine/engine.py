@@ -14,7 +14,15 @@ from core.engine.subscription import Slot
 from core.engine.supervisor import Supervisor
 from core.errors import EngineStopped, UnknownServer
 from core.model.config import Config
-from core.model.intents import Intent, ReloadConfig, RestartServer, SetEnabled, Show, Shutdown
+from core.model.intents import (
+    Intent,
+    ReloadConfig,
+    RestartServer,
+    RetryNow,
+    SetEnabled,
+    Show,
+    Shutdown,
+)
 from core.model.notices import Notice, NoticeCode, Severity
 from core.model.status import ConfigProblem, EnginePhase, Snapshot
 from core.ports import Clock, ConfigSource, Connector
@@ -60,6 +68,8 @@ class Engine:
         match intent:
             case RestartServer(name):
                 self._supervisor.restart(name)
+            case RetryNow(name):
+                self._supervisor.retry(name)
             case SetEnabled(name, enabled):
                 if name not in self.snapshot.config.servers:
                     raise UnknownServer(name, self.snapshot.config.servers)

@@ -17,10 +17,16 @@ from core.errors import NotNow, UnknownServer
 from core.lifecycle import machine
 from core.lifecycle.reconcile import plan
 from core.model.config import ServerConfig, ServerName
-from core.model.intents import RestartServer, allowed
+from core.model.intents import RestartServer, RetryNow, ServerIntent, allowed
+from core.model.status import Phase
 from core.ports import Timer
 
 TICK = 30.0  # seconds
+
+_WAY_OUT = {
+    Phase.DISABLED: " Enable it first.",
+    Phase.STOPPING: " Wait until it has ended.",
+}
 
 log = logging.getLogger(__name__)
 
@@ -49,14 +55,22 @@ class Supervisor:
 
     def restart(self, name: ServerName) -> None:
         """Raises UnknownServer, or NotNow when there is nothing to restart."""
+        self._tell(name, RestartServer, machine.Restart())
+
+    def retry(self, name: ServerName) -> None:
+        """Raises UnknownServer, or NotNow when the server is not waiting to be tried again."""
+        self._tell(name, RetryNow, machine.RetryNow())
+
+    def _tell(self, name: ServerName, intent: type[ServerIntent], event: machine.Event) -> None:
         actor = self._actors.get(name)
         status = self._world.store.snapshot.servers.get(name)
         if actor is None or status is None:
             raise UnknownServer(name, self._actors)
-        if RestartServer not in allowed(status):
-            hint = " Enable it first." if not actor.config.enabled else " Wait until it has ended."
-            raise NotNow(f"{name} cannot be restarted while it is {status.phase}.{hint}")
-        actor.post(machine.Restart())
+        if intent not in allowed(status):
+            verb = "restarted" if intent is RestartServer else "tried again"
+            hint = _WAY_OUT.get(status.phase, "")
+            raise NotNow(f"{name} cannot be {verb} while it is {status.phase}.{hint}")
+        actor.post(event)
         self._poke()
 
     async def stop(self, limit: float) -> bool:

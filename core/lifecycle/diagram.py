@@ -37,6 +37,7 @@ EVENTS: dict[type[Event], dict[str, Event]] = {
         "disabled": machine.Configure(replace(_WANTED, enabled=False)),
     },
     machine.Restart: {"": machine.Restart()},
+    machine.RetryNow: {"": machine.RetryNow()},
     machine.Remove: {"": machine.Remove()},
     machine.CredentialsChanged: {"": machine.CredentialsChanged()},
     machine.Connected: {"": machine.Connected(_EPOCH, 0.0, Peer())},

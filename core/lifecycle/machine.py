@@ -43,6 +43,7 @@ from core.lifecycle.vocabulary import (
     Removed,
     Restart,
     RetryDue,
+    RetryNow,
     StartRetryTimer,
     State,
     Stopping,
@@ -75,6 +76,7 @@ __all__ = [
     "Removed",
     "Restart",
     "RetryDue",
+    "RetryNow",
     "StartRetryTimer",
     "State",
     "Stopping",
@@ -257,12 +259,18 @@ def _retry(model: Model, event: Event) -> Step:
     return _open(model, model.attempt + 1)
 
 
+def _retry_now(model: Model, event: Event) -> Step:
+    opened, effects = _retry(model, event)
+    return opened, (CancelRetryTimer(model.epoch), *effects)
+
+
 Cell = Callable[[Model, Event], Step]
 
 TABLE: dict[type[State], dict[type[Event], Cell]] = {
     Disabled: {
         Configure: _configure_resting,
         Restart: _ignore,
+        RetryNow: _ignore,
         Remove: _remove_resting,
         CredentialsChanged: _ignore,
         Connected: _ignore,
@@ -273,6 +281,7 @@ TABLE: dict[type[State], dict[type[Event], Cell]] = {
     Connecting: {
         Configure: _configure_outstanding,
         Restart: _restart_outstanding,
+        RetryNow: _ignore,
         Remove: _remove_outstanding,
         CredentialsChanged: _ignore,
         Connected: _connected,
@@ -283,6 +292,7 @@ TABLE: dict[type[State], dict[type[Event], Cell]] = {
     Ready: {
         Configure: _configure_outstanding,
         Restart: _restart_outstanding,
+        RetryNow: _ignore,
         Remove: _remove_outstanding,
         CredentialsChanged: _ignore,
         Connected: _ignore,
@@ -293,6 +303,7 @@ TABLE: dict[type[State], dict[type[Event], Cell]] = {
     Backoff: {
         Configure: _configure_backoff,
         Restart: _restart_backoff,
+        RetryNow: _retry_now,
         Remove: _remove_backoff,
         CredentialsChanged: _restart_backoff,
         Connected: _ignore,
@@ -303,6 +314,7 @@ TABLE: dict[type[State], dict[type[Event], Cell]] = {
     AuthRequired: {
         Configure: _configure_resting,
         Restart: _restart_resting,
+        RetryNow: _ignore,
         Remove: _remove_resting,
         CredentialsChanged: _restart_resting,
         Connected: _ignore,
@@ -313,6 +325,7 @@ TABLE: dict[type[State], dict[type[Event], Cell]] = {
     Failed: {
         Configure: _configure_resting,
         Restart: _restart_resting,
+        RetryNow: _ignore,
         Remove: _remove_resting,
         CredentialsChanged: _ignore,
         Connected: _ignore,
@@ -323,6 +336,7 @@ TABLE: dict[type[State], dict[type[Event], Cell]] = {
     Stopping: {
         Configure: _configure_stopping,
         Restart: _ignore,
+        RetryNow: _ignore,
         Remove: _remove_stopping,
         CredentialsChanged: _ignore,
         Connected: _ignore,
@@ -333,6 +347,7 @@ TABLE: dict[type[State], dict[type[Event], Cell]] = {
     Removed: {
         Configure: _ignore,
         Restart: _ignore,
+        RetryNow: _ignore,
         Remove: _ignore,
         CredentialsChanged: _ignore,
         Connected: _ignore,

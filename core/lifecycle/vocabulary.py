@@ -90,6 +90,11 @@ class Restart:
 
 
 @dataclass(frozen=True, slots=True)
+class RetryNow:
+    """Told: somebody needs it, so do not wait for the timer; failures stay remembered."""
+
+
+@dataclass(frozen=True, slots=True)
 class Remove:
     """Told: end for good."""
 
@@ -133,7 +138,7 @@ class RetryDue:
 
 
 Observed = Connected | PeerChanged | Ended | RetryDue
-Event = Configure | Restart | Remove | CredentialsChanged | Observed
+Event = Configure | Restart | RetryNow | Remove | CredentialsChanged | Observed
 
 # --- effects ----------------------------------------------------------------------------------
 

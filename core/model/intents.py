@@ -16,6 +16,13 @@ class RestartServer:
 
 
 @dataclass(frozen=True, slots=True)
+class RetryNow:
+    """Try a server that waits to be tried again at once, without forgetting its failures."""
+
+    name: ServerName
+
+
+@dataclass(frozen=True, slots=True)
 class SetEnabled:
     """Edit the config file so that the server is wanted or not."""
 
@@ -38,7 +45,7 @@ class Shutdown:
     """Stop everything, in order."""
 
 
-ServerIntent = RestartServer | SetEnabled
+ServerIntent = RestartServer | RetryNow | SetEnabled
 Intent = ServerIntent | ReloadConfig | Show | Shutdown
 
 
@@ -49,5 +56,7 @@ def allowed(status: ServerStatus) -> frozenset[type[ServerIntent]]:
             return frozenset({SetEnabled})
         case Phase.STOPPING:
             return frozenset()
+        case Phase.BACKOFF:
+            return frozenset({SetEnabled, RestartServer, RetryNow})
         case _:
             return frozenset({SetEnabled, RestartServer})
