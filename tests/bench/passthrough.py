@@ -87,7 +87,9 @@ async def serve(servers: int) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": [length, kind]})
         await send({"type": "http.response.body", "body": answer})
 
-    config = Config(app, ws="none", lifespan="off", log_config=None, access_log=False)
+    config = Config(
+        app, ws="none", lifespan="off", log_config=None, access_log=False, proxy_headers=False
+    )
     config.load()
     state = ServerState()
     server = await loop.create_server(
