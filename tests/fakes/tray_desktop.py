@@ -293,7 +293,10 @@ class TrayDesktop:
             match = WINDOW.match(line)
             if match is None or ("xfce4-panel" not in line and "rapper" not in line):
                 continue
-            about = self._run("xwininfo", "-id", match["id"])
+            try:
+                about = self._run("xwininfo", "-id", match["id"])
+            except subprocess.CalledProcessError:
+                continue  # it closed between the two looks
             if "Override Redirect State: yes" in about and "Map State: IsViewable" in about:
                 box = Box(*(int(match[part]) for part in ("x", "y", "width", "height")))
                 if box.height > 1 and box.width > 1:
