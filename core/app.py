@@ -28,6 +28,8 @@ from core.telemetry.counters import Counters
 from core.telemetry.logging import Logs, fields, server_log_name, start_logging
 from core.upstream.child import Grace
 from core.upstream.connection import StdioConnector
+from core.upstream.ownership import new_mark, take_over
+from core.upstream.reaper import Reaper
 from core.web.app import create_app
 from core.web.serve import HttpServer, bind_tcp, bind_unix
 
@@ -49,6 +51,7 @@ class Options:
 
     config_file: Path
     log_dir: Path
+    owner_file: Path  # tells the next start whose processes to look for
     socket_file: Path  # where the same user's programs reach the engine without a key
     listen: str | None = None
     api_key: str | None = None
@@ -86,7 +89,9 @@ async def _run(
         sockets = await asyncio.to_thread(_bind, options, config)
         for each in sockets:
             stack.callback(each.close)
-        await _serve(environ, source, config, logs, sockets, started)
+        mark = new_mark()
+        await asyncio.to_thread(take_over, options.owner_file, mark)
+        await _serve(environ, source, config, logs, sockets, Reaper(mark), started)
 
 
 def _bind(options: Options, config: Config) -> list[socket.socket]:
@@ -106,6 +111,7 @@ async def _serve(
     config: Config,
     logs: Logs,
     sockets: list[socket.socket],
+    reaper: Reaper,
     started: Callable[[Door], None],
 ) -> None:
     counters = Counters()
@@ -117,6 +123,7 @@ async def _serve(
             grace=lambda: HURRIED if engine.snapshot.engine is EnginePhase.STOPPING else Grace(),
             open_log=lambda server: logs.server_log(server.slug),
             counters=counters,
+            reaper=reaper,
         )
         engine = Engine(
             source=source, connect=connector, tasks=tasks, clock=LoopClock(), counters=counters
@@ -146,6 +153,7 @@ async def _serve(
         await server.stop(REQUESTS_LIMIT)
         if not await engine.stop_servers(SERVERS_LIMIT):
             engine.abandon_servers()
+    await reaper.close()
     log.info("stopped")
 
 

@@ -217,6 +217,7 @@ def _options(flags: Flags, places: Paths) -> Options:
     return Options(
         config_file=places.config_file,
         log_dir=places.log_dir,
+        owner_file=places.owner_file,
         socket_file=places.socket_file,
         listen=flags.listen or os.environ.get("MCPPROXY_LISTEN"),
         api_key=os.environ.get("MCPPROXY_API_KEY"),

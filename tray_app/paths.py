@@ -24,6 +24,10 @@ class Paths:
         return self.data_dir / "mcpproxy.sock"
 
     @property
+    def owner_file(self) -> Path:
+        return self.data_dir / "owner"
+
+    @property
     def lock_file(self) -> Path:
         return self.data_dir / "mcpproxy.lock"
 

@@ -73,10 +73,10 @@ def handshake_invalid(why: str, log: str) -> Fault:
     return Fault(FaultCode.HANDSHAKE_INVALID, f"Did not answer as an MCP server: {why}.", log)
 
 
-def output_closed(log: str) -> Fault:
-    return Fault(
-        FaultCode.OUTPUT_CLOSED, "Closed its output while still running, so it was ended.", log
-    )
+def pipe_closed(pipe: str, log: str) -> Fault:
+    """A server that can no longer be talked to; ``pipe`` is ``input`` or ``output``."""
+    message = f"Closed its {pipe} while still running, so it was ended."
+    return Fault(FaultCode.OUTPUT_CLOSED, message, log)
 
 
 def exited(returncode: int, was_ready: bool, log: str) -> Fault:

@@ -32,6 +32,8 @@ from core.upstream.handshake import (
 )
 from core.upstream.launch import Launch, prepare
 from core.upstream.multiplexer import Limits, Multiplexer
+from core.upstream.ownership import end_marked
+from core.upstream.reaper import Reaper
 
 REFRESH_EVERY = 2.0  # seconds at least between two re-readings of a server's lists
 LOG_LINES = 20  # last stderr lines kept for messages
@@ -54,6 +56,7 @@ class StdioConnector:
         grace: Callable[[], Grace],
         open_log: OpenLog,
         counters: Counters,
+        reaper: Reaper,
     ) -> None:
         self.version = version
         self.counters = counters
@@ -61,6 +64,7 @@ class StdioConnector:
         self._environ = environ
         self._policy = policy
         self._grace = grace
+        self._reaper = reaper
         self._path = SearchPath(environ)
 
     async def __call__(self, config: ServerConfig, link: Link) -> Fault | None:
@@ -78,11 +82,19 @@ class StdioConnector:
             return classify.missing_secret(str(error))
         if isinstance(launch, Fault):
             return launch
-        connection = _Connection(self, config, link, launch)
+        mark = await self._reaper.ready()
+        connection = _Connection(self, config, link, launch.marked(mark))
         try:
-            return await connection.run()
+            return await connection.run(self._reaper)
         finally:
-            await connection.child.close(self._grace())
+            await self._close(connection.child, mark)
+
+    async def _close(self, child: Child, mark: str) -> None:
+        """End the child, its group, and what left the group."""
+        await child.close(self._grace())
+        if child.started:
+            await asyncio.to_thread(end_marked, mark)
+            self._reaper.remove(child.pid)
 
 
 class _Connection:
@@ -109,12 +121,13 @@ class _Connection:
         )
         self.child = Child(self._session.received, self._log)
 
-    async def run(self) -> Fault | None:
+    async def run(self, reaper: Reaper) -> Fault | None:
         """Returns why it ended; the caller closes the child."""
         try:
             await self.child.start(self._launch.argv, self._launch.env, self._launch.working_dir)
         except OSError as error:
             return classify.spawn_failed(self._launch.argv[0], error)
+        reaper.add(self.child.pid)
         self.child.gone.add_done_callback(self._bring_down)
         self._link.closing.add_done_callback(self._bring_down)
         try:
@@ -233,5 +246,5 @@ class _Connection:
             return None
         returncode = self.child.returncode
         if returncode is None:
-            return classify.output_closed(self._log_tail())
+            return classify.pipe_closed(self.child.closed_pipe, self._log_tail())
         return classify.exited(returncode, self._ready, self._log_tail())

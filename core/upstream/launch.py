@@ -13,6 +13,7 @@ from core.model.config import EnvironmentPolicy, Stdio
 from core.model.faults import Fault
 from core.upstream import classify
 from core.upstream.environment import child_environment, resolve, secrets_of
+from core.upstream.ownership import VARIABLE
 
 PROGRAMS = (
     *(b"#!", b"\x7fELF", b"MZ"),
@@ -31,6 +32,10 @@ class Launch:
     env: Mapping[str, str] = field(repr=False)
     working_dir: str | None
     secrets: tuple[str, ...] = field(repr=False)
+
+    def marked(self, mark: str) -> Launch:
+        """The same with a mark that tells whose process it is."""
+        return replace(self, env={**self.env, VARIABLE: mark})
 
 
 def prepare(

@@ -1,0 +1,50 @@
+"""Learn that a child process has ended from the process itself, whoever holds its pipes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import threading
+from collections.abc import Callable
+from subprocess import Popen
+
+
+def watch_exit(process: Popen[bytes], ended: Callable[[], object]) -> None:
+    """Call ``ended`` on the running loop once the process is over and has been collected."""
+    if not _watch_by_descriptor(process, ended):
+        watch_by_thread(process, ended)
+
+
+def _watch_by_descriptor(process: Popen[bytes], ended: Callable[[], object]) -> bool:
+    """The cheap way (pidfd_open(2), Linux 5.3); False where the system does not offer it."""
+    if sys.platform != "linux":
+        return False
+    try:
+        descriptor = os.pidfd_open(process.pid)
+    except OSError:  # an older kernel, or a sandbox that forbids it
+        return False
+    loop = asyncio.get_running_loop()
+
+    def readable() -> None:
+        loop.remove_reader(descriptor)
+        os.close(descriptor)
+        process.poll()
+        ended()
+
+    loop.add_reader(descriptor, readable)
+    return True
+
+
+def watch_by_thread(process: Popen[bytes], ended: Callable[[], object]) -> None:
+    """The way that works everywhere: a thread that waits."""
+    loop = asyncio.get_running_loop()
+
+    def wait() -> None:
+        process.wait()
+        try:
+            loop.call_soon_threadsafe(ended)
+        except RuntimeError:  # the loop is closed: nobody wants to know any more
+            return
+
+    threading.Thread(target=wait, name=f"wait for {process.pid}", daemon=True).start()
