@@ -33,6 +33,7 @@ class Moment:
     uptime: float  # seconds
     sse_clients: int
     log_lines_dropped: int
+    tasks: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +136,9 @@ def _gauges(moment: Moment) -> Iterator[Metric]:
         PREFIX + "sse_clients", "Clients that listen to /events.", value=moment.sse_clients
     )
     yield GaugeMetricFamily(
+        PREFIX + "tasks", "Tasks of the event loop: at rest always the same.", value=moment.tasks
+    )
+    yield GaugeMetricFamily(
         PREFIX + "uptime_seconds", "Time since this program started.", value=moment.uptime
     )
     yield CounterMetricFamily(
@@ -170,4 +174,5 @@ class Exporter:
             uptime=self.uptime,
             sse_clients=sse_clients,
             log_lines_dropped=log_lines_dropped,
+            tasks=len(asyncio.all_tasks()),
         )

@@ -1,0 +1,229 @@
+"""Those who look on while faults are done: a bystander's client, a listener, a ledger of calls."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import time
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from typing import Any
+
+import httpx
+from httpx_sse import aconnect_sse
+
+from tests.mcp_http import RawClient
+
+Json = dict[str, Any]
+
+PAUSE = 0.02  # seconds between two looks at the bystander
+SLOWEST = 0.5  # seconds that 99 of 100 looks may take at most
+LIMIT = 30.0
+
+
+def new_client(base: str, key: str) -> httpx.AsyncClient:
+    """A client with connections of its own."""
+    return httpx.AsyncClient(
+        base_url=base, headers={"X-API-Key": key}, timeout=LIMIT, trust_env=False, verify=False
+    )
+
+
+class Canary:
+    """Calls a bystander and ``/healthz`` all the time and notes how they were served (I4)."""
+
+    def __init__(self, base: str, key: str, server: str) -> None:
+        self._http = new_client(base, key)
+        self._server = server
+        self._stop = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self.took: list[float] = []
+        self.refused: list[str] = []
+
+    async def start(self) -> None:
+        self._task = asyncio.create_task(self._run(), name="canary")
+
+    async def stop(self) -> list[str]:
+        """What was wrong, in words."""
+        self._stop.set()
+        if self._task is not None:
+            await self._task
+            self._task = None
+        await self._http.aclose()
+        found = [f"the bystander was not served: {why}" for why in self.refused[:3]]
+        if not self.took:
+            return [*found, "the bystander was never served"]
+        slow = sorted(self.took)[len(self.took) * 99 // 100]
+        if slow > SLOWEST:
+            found.append(f"1 of 100 answers to the bystander took {slow * 1000:.0f} ms or more")
+        return found
+
+    async def _run(self) -> None:
+        client = RawClient(self._http, f"/mcp/s/{self._server}")
+        try:
+            await client.open()
+            for number in itertools.count():
+                began = time.perf_counter()
+                result = await client.call("echo", {"look": number})
+                assert result["structuredContent"]["arguments"] == {"look": number}, result
+                called = time.perf_counter()
+                answer = await self._http.get("/healthz")
+                assert answer.status_code == 200, answer.text
+                self.took += [called - began, time.perf_counter() - called]
+                try:
+                    async with asyncio.timeout(PAUSE):
+                        await self._stop.wait()
+                    return
+                except TimeoutError:
+                    continue
+        except (AssertionError, httpx.HTTPError) as why:
+            self.refused.append(f"{type(why).__name__}: {why}")
+
+
+class Listener:
+    """Folds the event stream into the world, and notes what in it may not be (I5, I7)."""
+
+    def __init__(self, base: str, key: str, secrets: tuple[str, ...]) -> None:
+        self._http = new_client(base, key)
+        self._secrets = secrets
+        self._task: asyncio.Task[None] | None = None
+        self._news = asyncio.Condition()
+        self.world: Json = {"servers": {}, "seq": -1}
+        self.wrong: list[str] = []
+        self.over = False
+
+    async def start(self) -> None:
+        self._task = asyncio.create_task(self._run(), name="listener")
+        await self.until(lambda world: world["seq"] >= 0)
+
+    async def stop(self) -> list[str]:
+        """What was wrong, in words."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+            self._task = None
+        await self._http.aclose()
+        return self.wrong
+
+    async def until(self, condition: Callable[[Json], bool], limit: float = LIMIT) -> Json:
+        """The first world from now on that fulfils the condition; TimeoutError says what is."""
+        try:
+            async with asyncio.timeout(limit), self._news:
+                await self._news.wait_for(lambda: self.over or condition(self.world))
+        except TimeoutError:
+            shown = {
+                name: (server["status"], server["health"]["summary"])
+                for name, server in self.world["servers"].items()
+            }
+            raise TimeoutError(f"not so after {limit:g} s; the world is {shown}") from None
+        assert condition(self.world), "the event stream ended before it was so"
+        return self.world
+
+    async def _run(self) -> None:
+        try:
+            async with aconnect_sse(self._http, "GET", "/events", timeout=LIMIT) as source:
+                async for event in source.aiter_sse():
+                    if event.event in {"snapshot", "delta"}:
+                        await self._heard(event.event, event.data)
+        except httpx.HTTPError:
+            pass  # the program ended without a word, as after kill -9
+        finally:
+            self.over = True
+            async with self._news:
+                self._news.notify_all()
+
+    async def _heard(self, kind: str, text: str) -> None:
+        if any(secret in text for secret in self._secrets):
+            self.wrong.append("an event tells a secret")
+        data = json.loads(text)
+        if data["seq"] < self.world["seq"]:
+            self.wrong.append(f"events go back from {self.world['seq']} to {data['seq']}")
+        changed = {entry["name"]: entry for entry in data["servers"]}
+        known = self.world["servers"]
+        if kind == "delta":
+            gone = [name for name in data["names"] if name not in changed and name not in known]
+            if gone:
+                self.wrong.append(f"a delta leaves out {gone}, which were never told")
+            changed = {
+                name: changed.get(name, known.get(name))
+                for name in data["names"]
+                if name not in gone
+            }
+        async with self._news:
+            self.world = {**data, "servers": changed}
+            self._news.notify_all()
+
+
+class Ledger:
+    """Clients whose ids collide on purpose; each request has to get its own one answer (I3)."""
+
+    def __init__(self, base: str, key: str) -> None:
+        self._base = base
+        self._key = key
+        self._stack = AsyncExitStack()
+        self._nonces = itertools.count(1)
+        self.asked = 0
+        self.answered = 0
+        self.failed: dict[str, int] = {}  # errors by their message's start
+        self.wrong: list[str] = []
+
+    async def close(self) -> None:
+        """Close every client's connections."""
+        await self._stack.aclose()
+
+    async def client(self, path: str) -> RawClient:
+        """A client of one server (``/mcp/s/NAME``) or of all (``/mcp``); its ids begin at 1."""
+        http = await self._stack.enter_async_context(new_client(self._base, self._key))
+        client = RawClient(http, path)
+        await client.open()
+        return client
+
+    async def call(self, client: RawClient, tool: str = "echo", **arguments: object) -> Json:
+        """Call a tool that echoes its arguments; its one answer is entered and checked.
+
+        The whole reply is returned: a ``result``, or the ``error`` of a server in trouble.
+        """
+        nonce = f"{id(client)}/{next(self._nonces)}"
+        self.asked += 1
+        params = {"name": tool, "arguments": {**arguments, "nonce": nonce}}
+        message = client.request("tools/call", params)
+        try:
+            answer = await client.post(message)
+        except httpx.HTTPError as error:
+            self._note_failure(f"{type(error).__name__}")
+            return {"error": {"message": str(error), "code": 0}}
+        replies = [reply for reply in _messages(answer) if "method" not in reply]
+        refused = answer.status_code >= 400 and len(replies) == 1 and "error" in replies[0]
+        if not refused and (len(replies) != 1 or replies[0].get("id") != message["id"]):
+            ids = [reply.get("id") for reply in replies]
+            self.wrong.append(f"request {message['id']} got answers to {ids}: {answer.text[:200]}")
+            return {"error": {"message": "misrouted", "code": 0}}
+        reply = replies[0]
+        if "error" in reply:
+            self._note_failure(str(reply["error"]["message"])[:40])
+            return reply
+        self.answered += 1
+        told = reply["result"].get("structuredContent", {}).get("arguments", {})
+        if tool == "echo" and told.get("nonce") != nonce:
+            self.wrong.append(f"{nonce} got the answer to {told.get('nonce')}")
+        return reply
+
+    def _note_failure(self, why: str) -> None:
+        self.failed[why] = self.failed.get(why, 0) + 1
+
+    def stop(self) -> list[str]:
+        """What was wrong, in words."""
+        entered = self.answered + sum(self.failed.values())
+        lost = self.asked - entered - len(self.wrong)
+        return self.wrong + ([f"{lost} requests were never answered"] if lost > 0 else [])
+
+
+def _messages(answer: httpx.Response) -> list[Json]:
+    if answer.headers.get("content-type") == "text/event-stream":
+        lines = answer.text.split("\n")
+        return [json.loads(line[6:]) for line in lines if line.startswith("data: ")]
+    try:
+        told = answer.json()
+    except ValueError:
+        return []
+    return [told]
