@@ -4,6 +4,7 @@
 
     McpProxyError
     ├── ConfigError          the config file cannot be used            (exit 4)
+    ├── ConfigNotWritten     the config file cannot be changed         (exit 5)
     ├── ListenError          the address cannot be listened on         (exit 5)
     │   └── PortInUse        somebody else has the port                (exit 2)
     ├── AlreadyRunning       another instance holds the data directory (exit 3)
@@ -16,9 +17,12 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable
 
 from core.model.config import Problem
+
+_FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))  # Windows knows no quota error
 
 
 class McpProxyError(Exception):
@@ -37,6 +41,19 @@ class ConfigError(McpProxyError):
         self.problems = tuple(problems)
         lines = "\n".join(f"  {problem}" for problem in self.problems)
         super().__init__(f"{file} cannot be used:\n{lines}")
+
+
+class ConfigNotWritten(McpProxyError):
+    """The config file could not be changed; it is as it was, and so is what runs."""
+
+    exit_code = 5
+
+    def __init__(self, file: str, error: OSError) -> None:
+        fix = "Free some space" if error.errno in _FULL else "Make it and its directory writable"
+        super().__init__(
+            f"{file} cannot be written: {error.strerror or error}. Nothing was changed. "
+            f"{fix}, then try again."
+        )
 
 
 class ListenError(McpProxyError):

@@ -69,8 +69,8 @@ class ConfigSource(Protocol):
     async def set_enabled(self, name: ServerName, enabled: bool) -> None:
         """Change one entry of the file and report the new version before returning.
 
-        Raises ConfigError when the file as it stands on disk cannot be read, OSError when it
-        cannot be written.
+        Raises ConfigError when the file as it stands on disk cannot be read, ConfigNotWritten
+        when it cannot be written.
         """
 
 

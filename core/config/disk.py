@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 MAX_BYTES = 4 * 1024 * 1024
 NEW_FILE_MODE = 0o600
 NEW_DIRECTORY_MODE = 0o700
+LEFTOVER_AGE = 60.0
+"""Seconds after which a temporary file is no longer one that another program is writing."""
 
 _READ_FLAGS = (
     os.O_RDONLY
@@ -76,6 +80,20 @@ def replace(path: Path, data: bytes, expected: bytes | None) -> None:
     _sync_directory(target.parent)
 
 
+def remove_leftovers(path: Path) -> None:
+    """Remove the temporary files that killed writes of the file have left, as far as possible."""
+    target = Path(os.path.realpath(path))
+    ours = re.compile(rf"\.{re.escape(target.name)}\.[a-z0-9_]{{8}}\.tmp")
+    youngest = time.time() - LEFTOVER_AGE
+    with suppress(OSError), os.scandir(target.parent) as entries:
+        for entry in entries:
+            if not ours.fullmatch(entry.name) or not entry.is_file(follow_symlinks=False):
+                continue
+            with suppress(OSError):
+                if entry.stat(follow_symlinks=False).st_mtime < youngest:
+                    Path(entry.path).unlink()
+
+
 def _check_unchanged(target: Path, expected: bytes | None) -> None:
     try:
         current = read(target)
@@ -121,11 +139,16 @@ def _keep_owner(path: Path, like: os.stat_result) -> None:
 
 
 def _sync_directory(directory: Path) -> None:
-    """Make a rename survive a power cut, where a directory can be opened at all."""
+    """Make a rename survive a power cut, where the system can.
+
+    Several network file systems cannot; the file has been replaced all the same, so that an
+    error here must not be told as if it had not.
+    """
     if os.name != "posix":
         return
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    with suppress(OSError):
+        descriptor = os.open(directory, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

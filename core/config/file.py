@@ -19,7 +19,7 @@ from core.config.first import first_document
 from core.config.jsonc import Document, JsoncError, parse
 from core.config.schema import Outcome, Overrides, read
 from core.config.watch import FileWatch
-from core.errors import ConfigError, PermissionProblem
+from core.errors import ConfigError, ConfigNotWritten, PermissionProblem
 from core.model.config import Config, Problem, ServerName
 from core.model.status import ConfigProblem
 
@@ -88,10 +88,13 @@ class ConfigFile:
         """Change one entry of the file and report the new version before returning.
 
         Raises ConfigError when the file as it stands on disk cannot be read or no longer has
-        the server, OSError when it cannot be written.
+        the server, ConfigNotWritten when the system does not let us write it.
         """
         async with self._lock:
-            version = await asyncio.to_thread(self._write_enabled, name, enabled)
+            try:
+                version = await asyncio.to_thread(self._write_enabled, name, enabled)
+            except OSError as error:
+                raise ConfigNotWritten(str(self.path), error) from error
             if version.digest != self._reported:
                 self._loaded(self._accept(version))
 
@@ -150,6 +153,7 @@ class ConfigFile:
         return version
 
     def _first_version(self) -> _Version:
+        disk.remove_leftovers(self.path)
         for _ in range(_MOST_ATTEMPTS):
             try:
                 return self._with_key(disk.read(self.path))

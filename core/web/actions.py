@@ -7,7 +7,7 @@ from math import isfinite
 import msgspec
 
 from core.asgi import while_connected
-from core.errors import ConfigError, EngineStopped, IntentRefused, UnknownServer
+from core.errors import ConfigError, ConfigNotWritten, EngineStopped, IntentRefused, UnknownServer
 from core.model.config import ServerName
 from core.model.intents import Intent, RestartServer, ServerIntent, SetEnabled
 from core.model.status import Phase, ServerStatus, Snapshot
@@ -73,11 +73,8 @@ async def _submit(site: Site, intent: Intent) -> int:
         raise Refused(503, "stopping", str(error)) from error
     except ConfigError as error:
         raise Refused(409, "config_invalid", str(error)) from error
-    except OSError as error:
-        why = error.strerror or str(error)
-        raise Refused(
-            500, "config_not_written", f"The config file cannot be written: {why}."
-        ) from error
+    except ConfigNotWritten as error:
+        raise Refused(500, "config_not_written", str(error)) from error
 
 
 async def _reach(

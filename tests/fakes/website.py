@@ -14,7 +14,7 @@ import httpx
 from core.asgi import ASGIApp, Receive, Scope, Send
 from core.engine.clock import LoopClock
 from core.engine.engine import Engine
-from core.errors import ConfigError
+from core.errors import ConfigError, ConfigNotWritten
 from core.model.config import Config, Listen, Logging, ServerConfig, ServerName, Setting, Stdio
 from core.model.faults import Fault, FaultCode
 from core.model.status import ConfigProblem, Peer
@@ -35,7 +35,7 @@ class MemorySource:
 
     def __init__(self, config: Config) -> None:
         self.config = config
-        self.broken: ConfigError | OSError | None = None
+        self.broken: ConfigError | ConfigNotWritten | None = None
         self._loaded: Callable[[Config], None] = lambda _: None
         self._rejected: Callable[[ConfigProblem], None] = lambda _: None
 

@@ -16,7 +16,7 @@ import pytest
 from core.config.file import ConfigFile
 from core.config.jsonc import parse
 from core.config.schema import Overrides
-from core.errors import ConfigError, PermissionProblem
+from core.errors import ConfigError, ConfigNotWritten, PermissionProblem
 from core.model.config import Config, Listen, ServerName, Stdio
 from core.model.status import ConfigProblem
 
@@ -463,12 +463,12 @@ async def test_enabling_on_a_file_that_is_unfit_is_refused(
 
 
 async def test_enabling_that_cannot_be_written_leaves_the_old_file(path: Path) -> None:
-    """The system's error comes through, and the file is whole."""
+    """The sentence has the system's reason and what to do, and the file is whole."""
     path.write_text(text_with("a"))
     file = config_file(path)
     await file.load()
     path.with_name(f"{path.name}.bak").mkdir()
-    with pytest.raises(OSError, match="directory"):
+    with pytest.raises(ConfigNotWritten, match=r"Is a directory\. Nothing was changed\. Make it"):
         await file.set_enabled(GITHUB, False)
     assert path.read_text() == text_with("a")
     assert len(list(path.parent.iterdir())) == 2

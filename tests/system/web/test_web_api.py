@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from core.asgi import Receive, Scope, Send
-from core.errors import ConfigError
+from core.errors import ConfigError, ConfigNotWritten
 from core.model.config import Logging, Problem
 from core.model.intents import RestartServer
 from core.model.notices import NoticeCode
@@ -167,13 +167,16 @@ async def test_a_stopping_engine_takes_no_work(site: Website, client: httpx.Asyn
     ("broken", "expected"),
     [
         (ConfigError("c.json", (Problem("", "is no JSON"),)), (409, "config_invalid")),
-        (OSError(28, "No space left on device"), (500, "config_not_written")),
+        (
+            ConfigNotWritten("c.json", OSError(28, "No space left on device")),
+            (500, "config_not_written"),
+        ),
     ],
 )
 async def test_an_edit_that_fails_says_why(
     site: Website,
     client: httpx.AsyncClient,
-    broken: ConfigError | OSError,
+    broken: ConfigError | ConfigNotWritten,
     expected: tuple[int, str],
 ) -> None:
     """A file that is unreadable now, or a full disk, is told to the one who asked."""

@@ -115,6 +115,26 @@ def test_a_file_that_is_too_large_is_refused(tmp_path: Path) -> None:
         disk.read(path)
 
 
+def test_what_killed_writes_left_goes_and_nothing_else(tmp_path: Path) -> None:
+    """Old temporary files of this very file are removed; young ones and other names stay."""
+    path = tmp_path / "c.json"
+    link = tmp_path / "link.json"
+    link.symlink_to(path)
+    left = tmp_path / ".c.json.abc_12z9.tmp"
+    young = tmp_path / ".c.json.aaaaaaaa.tmp"
+    others = [".c.json.draft.tmp", ".d.json.abc_12z9.tmp", "c.json.abc_12z9.tmp", "c.json"]
+    for name in (left.name, young.name, *others):
+        (tmp_path / name).write_text("{")
+    (tmp_path / ".c.json.directry.tmp").mkdir()
+    for entry in tmp_path.iterdir():
+        if entry != young:
+            os.utime(entry, (1, 1))
+    before = {entry.name for entry in tmp_path.iterdir()}
+    disk.remove_leftovers(link)
+    assert {entry.name for entry in tmp_path.iterdir()} == before - {left.name}
+    disk.remove_leftovers(tmp_path / "no" / "such" / "directory.json")
+
+
 WRITER = """
 import os, signal, sys
 from pathlib import Path
