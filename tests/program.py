@@ -7,7 +7,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -147,13 +147,18 @@ class RunningProgram:
 
 @asynccontextmanager
 async def program(
-    home: Home, command: str = "serve", desktop: Mapping[str, str] | None = None
+    home: Home,
+    command: str = "serve",
+    desktop: Mapping[str, str] | None = None,
+    prefix: Sequence[str] = (),
 ) -> AsyncIterator[RunningProgram]:
     """Start the program and wait until its endpoint answers; it is stopped at the end.
 
-    ``desktop`` is the environment that leads to a session bus and a screen.
+    ``desktop`` is the environment that leads to a session bus and a screen. ``prefix`` is a
+    command that prepares something and then becomes the program.
     """
     process = await asyncio.create_subprocess_exec(
+        *prefix,
         *PROGRAM,
         command,
         *home.flags,
