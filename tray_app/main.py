@@ -133,9 +133,6 @@ class Tray:
         if notice.code is NoticeCode.SHOW:
             title = self._shown.title if self._shown is not None else text.APP
             self._shell.notify(title, text.ALREADY_RUNNING)
-        elif notice.code is NoticeCode.INTENT_FAILED:
-            message = dict(notice.args).get("message", "")
-            self._shell.notify(text.ACTION_FAILED, text.not_carried_out(notice.server, message))
 
     def _tell(self, sentence: str) -> None:
         log.info(sentence)

@@ -14,7 +14,6 @@ class NoticeCode(StrEnum):
 
     CONFIG_APPLIED = "config_applied"
     CONFIG_REJECTED = "config_rejected"
-    INTENT_FAILED = "intent_failed"  # an accepted intent could not be carried out
     SHOW = "show"  # a second start of the program asks the first to show itself
 
 

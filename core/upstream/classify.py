@@ -50,13 +50,9 @@ def spawn_failed(command: str, error: OSError) -> Fault:
         )
     if isinstance(error, PermissionError):
         return not_executable(command)
-    return not_a_program(command, error.strerror or str(error))
-
-
-def not_a_program(command: str, why: str = "neither a program nor a script") -> Fault:
     return Fault(
         FaultCode.SPAWN_ENOEXEC,
-        f"{command!r} is not a program this machine can run ({why}). "
+        f"{command!r} is not a program this machine can run ({error.strerror or error}). "
         "Check its first line (#!) and its architecture.",
     )
 

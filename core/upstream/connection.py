@@ -34,6 +34,7 @@ from core.upstream.launch import Launch, prepare
 from core.upstream.multiplexer import Limits, Multiplexer
 from core.upstream.ownership import end_marked
 from core.upstream.reaper import Reaper
+from core.upstream.starts import Starts, Turn
 
 REFRESH_EVERY = 2.0  # seconds at least between two re-readings of a server's lists
 LOG_LINES = 20  # last stderr lines kept for messages
@@ -65,6 +66,7 @@ class StdioConnector:
         self._policy = policy
         self._grace = grace
         self._reaper = reaper
+        self._starts = Starts()
         self._path = SearchPath(environ)
 
     async def __call__(self, config: ServerConfig, link: Link) -> Fault | None:
@@ -82,11 +84,15 @@ class StdioConnector:
             return classify.missing_secret(str(error))
         if isinstance(launch, Fault):
             return launch
+        turn = await self._starts.turn(unless=link.closing)
+        if turn is None:
+            return None
         mark = await self._reaper.ready()
-        connection = _Connection(self, config, link, launch.marked(mark))
+        connection = _Connection(self, config, link, launch.marked(mark), turn)
         try:
             return await connection.run(self._reaper)
         finally:
+            turn.end()
             await self._close(connection.child, mark)
 
     async def _close(self, child: Child, mark: str) -> None:
@@ -99,8 +105,14 @@ class StdioConnector:
 
 class _Connection:
     def __init__(
-        self, connector: StdioConnector, config: ServerConfig, link: Link, launch: Launch
+        self,
+        connector: StdioConnector,
+        config: ServerConfig,
+        link: Link,
+        launch: Launch,
+        turn: Turn,
     ) -> None:
+        self._turn = turn
         self._connector = connector
         self._config = config
         self._link = link
@@ -147,8 +159,10 @@ class _Connection:
         except (TimeoutError, CallTimeout):
             return classify.handshake_timeout(limit, self._log_tail())
         except BadHandshake as error:
-            return classify.handshake_invalid(str(error), self._log_tail())
+            why = redacted(str(error), self._launch.secrets)
+            return classify.handshake_invalid(why, self._log_tail())
         self._ready = True
+        self._turn.end()
         peer = self._peer(introduction)
         self._link.connected(self._session, peer)
         while not self._down.done():

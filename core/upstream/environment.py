@@ -77,14 +77,27 @@ def child_environment(
     return child
 
 
-def secrets_of(settings: Iterable[Setting], environ: Mapping[str, str]) -> tuple[str, ...]:
-    """Values that must not appear in logs or messages, longest first."""
-    values = {
-        resolve(setting.value, environ)
-        for setting in settings
-        if _SECRET_NAME.search(setting.name) or _REFERENCE.search(setting.value)
-    }
+def secrets_of(
+    settings: Iterable[Setting], words: Iterable[str], environ: Mapping[str, str]
+) -> tuple[str, ...]:
+    """Values that must not appear in logs or messages, longest first.
+
+    Those of settings that are named like a secret or refer to one, and what the ``words`` of a
+    command line refer to; but not the variables every program sees, such as HOME.
+    """
+    values = set()
+    for setting in settings:
+        referred = _referred_to(setting.value)
+        values.update(environ[name] for name in referred)
+        if referred or _SECRET_NAME.search(setting.name):
+            values.add(resolve(setting.value, environ))
+    for word in words:
+        values.update(environ[name] for name in _referred_to(word))
     return tuple(sorted((v for v in values if len(v) >= _SECRET_LENGTH), key=len, reverse=True))
+
+
+def _referred_to(text: str) -> list[str]:
+    return [name for _, name in _REFERENCE.findall(text) if name not in SAFE]
 
 
 def redacted(text: str, secrets: Iterable[str]) -> str:

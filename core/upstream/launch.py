@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,14 +13,6 @@ from core.model.faults import Fault
 from core.upstream import classify
 from core.upstream.environment import child_environment, resolve, secrets_of
 from core.upstream.ownership import VARIABLE
-
-PROGRAMS = (
-    *(b"#!", b"\x7fELF", b"MZ"),
-    *(b"\xfe\xed\xfa\xce", b"\xfe\xed\xfa\xcf", b"\xce\xfa\xed\xfe", b"\xcf\xfa\xed\xfe"),
-    b"\xca\xfe\xba\xbe",
-)
-"""How a file begins that a system can run by itself: scripts that name their interpreter, ELF,
-PE, Mach-O. libuv starts programs with ``execvp``, which hands anything else to a shell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +38,16 @@ def prepare(
     """
     working_dir = transport.working_dir
     if working_dir is not None:
-        working_dir = str(Path(resolve(working_dir, environ)).expanduser())
-        if not Path(working_dir).is_dir():
+        working_dir = os.path.expanduser(resolve(working_dir, environ))
+        if not Path(working_dir).is_dir() or not os.access(working_dir, os.X_OK):
             return classify.no_working_dir(working_dir)
     launch = Launch(
         argv=tuple(resolve(part, environ) for part in (transport.command, *transport.args)),
         env=child_environment(transport, policy, environ, path),
         working_dir=working_dir,
-        secrets=secrets_of((*policy.custom_vars, *transport.env), environ),
+        secrets=secrets_of(
+            (*policy.custom_vars, *transport.env), (transport.command, *transport.args), environ
+        ),
     )
     return _located(launch)
 
@@ -64,7 +57,7 @@ def _located(launch: Launch) -> Launch | Fault:
     path = launch.env["PATH"]
     if os.sep in command or (os.altsep is not None and os.altsep in command):
         # A path, not a name: taken from the working directory, as a shell there would
-        program = Path(launch.working_dir or ".", command).expanduser()
+        program = Path(launch.working_dir or ".", os.path.expanduser(command))
         if not program.exists():
             return classify.command_not_found(command, str(program.absolute()))
         if not program.is_file() or not os.access(program, os.X_OK):
@@ -74,14 +67,4 @@ def _located(launch: Launch) -> Launch | Fault:
         found = shutil.which(command, path=path) or ""
         if not found:
             return classify.command_not_found(command, path)
-    if sys.platform != "win32" and not _is_program(found):
-        return classify.not_a_program(command)
     return replace(launch, argv=(found, *launch.argv[1:]))
-
-
-def _is_program(path: str) -> bool:
-    try:
-        with Path(path).open("rb") as file:
-            return file.read(4).startswith(PROGRAMS)
-    except PermissionError:
-        return True  # may be executed but not read: the system knows

@@ -36,6 +36,8 @@ ABANDONED_KEPT = 1024  # ids whose late answers are expected and dropped in sile
 # in belongs to the payload.
 _ID_FIRST = re.compile(rb'\s*\{\s*(?:"jsonrpc"\s*:\s*"2\.0"\s*,\s*)?"id"\s*:\s*(\d+)\s*,')
 _ID_LAST = re.compile(rb',\s*"id"\s*:\s*(\d+)\s*\}\s*$')
+# A request of the server's own that cannot be read; its id is from the server's count, not ours.
+_REQUEST = re.compile(rb'\s*\{\s*(?:"(?:jsonrpc|id)"\s*:\s*(?:"[^"]*"|-?\d+)\s*,\s*)*"method"\s*:')
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -69,7 +71,7 @@ class Multiplexer:
         self._in_flight: dict[bytes, _Pending] = {}  # by id as JSON
         self._waiting: deque[_Pending] = deque()
         self._abandoned: deque[bytes] = deque(maxlen=ABANDONED_KEPT)
-        self._listeners: dict[int, Notify] = {}
+        self._listeners: dict[object, Notify] = {}
         self._lost = False
 
     # --- the askers' side ---------------------------------------------------------------------
@@ -106,7 +108,7 @@ class Multiplexer:
             self._write(envelope.notification(method, params) + b"\n")
 
     def listen(self, notify: Notify) -> Callable[[], None]:
-        key = id(notify)
+        key = object()
         self._listeners[key] = notify
         return lambda: self._listeners.pop(key, None) and None
 
@@ -201,6 +203,8 @@ class Multiplexer:
     def _refuse(self, kind: str, head: bytes, tail: bytes, why: str) -> None:
         """Count what cannot be read; if it was an answer, its asker gets an error."""
         self._violation(kind, f"{why}: {head[:200]!r}")
+        if _REQUEST.match(head):
+            return
         match = _ID_FIRST.match(head) or _ID_LAST.search(tail)
         if match is not None and match[1] in self._in_flight:
             told = f"The server's answer could not be read ({why})."

@@ -126,7 +126,7 @@ async def test_a_notice_alone_is_a_notice() -> None:
     stream = Events(store).stream("")
     await anext(stream)
     store.notice(NoticeCode.SHOW)
-    store.notice(NoticeCode.INTENT_FAILED, why="x")
+    store.notice(NoticeCode.CONFIG_REJECTED, why="x")
     first, second = await read(stream), await read(stream)
     assert [first.kind, second.kind] == ["notice", "notice"]
     assert first.id.endswith(f".{first.data['seq']}")
