@@ -85,7 +85,7 @@ def secrets_of(
     Those of settings that are named like a secret or refer to one, and what the ``words`` of a
     command line refer to; but not the variables every program sees, such as HOME.
     """
-    values = set()
+    values: set[str] = set()
     for setting in settings:
         referred = _referred_to(setting.value)
         values.update(environ[name] for name in referred)

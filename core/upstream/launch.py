@@ -38,7 +38,7 @@ def prepare(
     """
     working_dir = transport.working_dir
     if working_dir is not None:
-        working_dir = os.path.expanduser(resolve(working_dir, environ))
+        working_dir = str(_expanded(resolve(working_dir, environ)))
         if not Path(working_dir).is_dir() or not os.access(working_dir, os.X_OK):
             return classify.no_working_dir(working_dir)
     launch = Launch(
@@ -57,7 +57,7 @@ def _located(launch: Launch) -> Launch | Fault:
     path = launch.env["PATH"]
     if os.sep in command or (os.altsep is not None and os.altsep in command):
         # A path, not a name: taken from the working directory, as a shell there would
-        program = Path(launch.working_dir or ".", os.path.expanduser(command))
+        program = Path(launch.working_dir or ".", _expanded(command))
         if not program.exists():
             return classify.command_not_found(command, str(program.absolute()))
         if not program.is_file() or not os.access(program, os.X_OK):
@@ -68,3 +68,11 @@ def _located(launch: Launch) -> Launch | Fault:
         if not found:
             return classify.command_not_found(command, path)
     return replace(launch, argv=(found, *launch.argv[1:]))
+
+
+def _expanded(path: str) -> Path:
+    """With ``~`` put in full; as it is when it names nobody's home."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
