@@ -68,6 +68,18 @@ class ConfigFile:
                 raise self._unusable(error) from error
             return self._accept(version)
 
+    def examine(self) -> Config | None:
+        """What the file says now, or None when there is none; writes nothing, and blocks.
+
+        Raises as ``load`` does.
+        """
+        try:
+            return self._check(disk.read(self.path)).outcome.config
+        except FileNotFoundError:
+            return None
+        except (disk.NotAFile, OSError) as error:
+            raise self._unusable(error) from error
+
     def watch(
         self, loaded: Callable[[Config], None], rejected: Callable[[ConfigProblem], None]
     ) -> Coroutine[Any, Any, None]:

@@ -67,7 +67,7 @@ class StdioConnector:
         self._grace = grace
         self._reaper = reaper
         self._starts = Starts()
-        self._path = SearchPath(environ)
+        self.search_path = SearchPath(environ)
 
     async def __call__(self, config: ServerConfig, link: Link) -> Fault | None:
         if not isinstance(config.transport, Stdio):
@@ -75,7 +75,7 @@ class StdioConnector:
                 FaultCode.UNSUPPORTED,
                 "This version starts servers by command; servers by url cannot be used yet.",
             )
-        path = await self._path.get()
+        path = await self.search_path.get()
         try:
             launch = await asyncio.to_thread(
                 prepare, config.transport, self._policy(), self._environ, path

@@ -112,17 +112,20 @@ class SearchPath:
 
     A desktop program is often started with a bare PATH, so that `npx` is not found although the
     person's terminal finds it. The login shell is asked once, when a child is first started.
+    ``shell_answered`` tells, after that, whether it did.
     """
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
         self._lock = asyncio.Lock()
         self._path: str | None = None
+        self.shell_answered = False
 
     async def get(self) -> str:
         async with self._lock:  # the first few servers ask at the same moment
             if self._path is None:
                 shell = await asyncio.to_thread(_login_shell_path, self._environ)
+                self.shell_answered = bool(shell)
                 own = str(Path(sys.executable).parent)
                 self._path = merged(self._environ.get("PATH", os.defpath), shell, own)
         return self._path
