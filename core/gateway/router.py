@@ -9,16 +9,18 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from core.errors import EngineStopped, IntentRefused
 from core.gateway.refusal import Refusal, unavailable
 from core.gateway.surface import Running
 from core.model.config import ServerName
+from core.model.intents import RetryNow
 from core.model.status import EnginePhase, Phase, ServerStatus
 from core.ports import Door, Sessions
 from core.protocol.calls import ConnectionLost, Reply, Session, TooBusy
 from core.protocol.codes import Code
 from core.telemetry.counters import Counters
 
-PATIENCE = 20.0  # seconds to wait for a server that is connecting right now
+PATIENCE = 20.0  # seconds to wait for a server that is connecting
 
 
 class _Outcome(msgspec.Struct, rename="camel"):
@@ -36,6 +38,7 @@ class Router:
         self.door = door
         self._sessions = sessions
         self._counters = counters
+        self._hastened: dict[str, int] = {}  # by server, the attempt that was made for a caller
 
     def status(self, name: str) -> ServerStatus | None:
         return self.door.snapshot.servers.get(ServerName(name))
@@ -49,21 +52,31 @@ class Router:
         return session if status is not None and not status.quarantined else None
 
     async def reach(self, name: str) -> Session:
-        """As ``live``, but waits for a server that is just connecting. Raises Refusal."""
+        """As ``live``, but waits for a server that is connecting, or waits to. Raises Refusal.
+
+        A server in backoff is tried again at once for whoever needs it, so that a caller does
+        not fail only because a timer still runs.
+        """
         session = self.live(name)
         if session is not None:
             return session
         if self.door.snapshot.engine is EnginePhase.STOPPING:
             raise Refusal(Code.SERVER_UNAVAILABLE, "MCP Proxy Tray is shutting down.")
-        status = self.status(name)
-        if status is not None and status.phase is Phase.CONNECTING:
+        try:
             await self._settled(name)
-            session = self.live(name)
-            if session is not None:
-                return session
+        except EngineStopped as stopped:
+            raise Refusal(Code.SERVER_UNAVAILABLE, str(stopped)) from None
+        session = self.live(name)
+        if session is not None:
+            return session
         raise unavailable(name, self.status(name), datetime.now(UTC))
 
     async def _settled(self, name: str) -> None:
+        """Wait until it is known whether the server can be called. Raises EngineStopped."""
+        status = self.status(name)
+        if status is not None and status.phase is Phase.BACKOFF:
+            await self._hasten(status)
+
         def settled(_: object) -> bool:
             status = self.status(name)
             return status is None or status.phase is not Phase.CONNECTING
@@ -72,6 +85,20 @@ class Router:
             await self.door.until(settled, PATIENCE)
         except TimeoutError:
             return
+
+    async def _hasten(self, status: ServerStatus) -> None:
+        """Do not wait for the retry timer, unless the attempt that just failed was ours.
+
+        Between two such attempts lies one of the timer's own. A server that stays broken is so
+        started twice as often as without callers, however many they are.
+        """
+        if self._hastened.get(status.name) == status.attempt:
+            return
+        self._hastened[status.name] = status.attempt + 1
+        try:
+            await self.door.submit(RetryNow(status.name))
+        except IntentRefused:
+            return  # something else happened to it meanwhile
 
     def start(
         self, name: str, session: Session, method: str, params: bytes, tool: str | None = None
@@ -84,10 +111,10 @@ class Router:
         except ConnectionLost:
             raise unavailable(name, self.status(name), datetime.now(UTC)) from None
         if tool is None:
-            return Running(session, call, _unrecorded)
+            return Running(session, call, name, method, _unrecorded)
         # Clients may name anything; labels are bounded.
         label = tool if tool in session.catalogue.tool_names else "unknown"
-        return Running(session, call, self._record(name, label))
+        return Running(session, call, name, tool, self._record(name, label))
 
     def _record(self, name: str, label: str) -> Callable[[Reply | None], None]:
         started = time.perf_counter()

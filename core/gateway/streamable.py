@@ -242,10 +242,10 @@ async def _answer(client: Client, request_id: bytes, running: Running, send: Sen
         else:
             answer = envelope.error(request_id, reply.error or b"{}")
     except ConnectionLost as lost:
-        why = f"{lost}. The request may or may not have been carried out."
+        why = f"{running.what}: {lost}. It may or may not have been carried out."
         answer = envelope.error(request_id, envelope.error_object(Code.CALL_LOST, why))
     except CallTimeout as late:
-        why = f"The server gave {late}. It was told to stop."
+        why = f"{running.what} gave {late}. The server was told to stop."
         answer = envelope.error(request_id, envelope.error_object(Code.CALL_TIMEOUT, why))
     except Cancelled:
         answer = b""

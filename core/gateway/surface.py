@@ -9,6 +9,8 @@ from typing import Protocol
 from core.gateway.clients import Client
 from core.protocol.calls import Call, Reply, Session
 
+LONGEST_NAME = 128  # characters
+
 
 @dataclass(frozen=True, slots=True)
 class Running:
@@ -16,7 +18,14 @@ class Running:
 
     session: Session
     call: Call
+    server: str
+    asked: str  # the tool, or the method if it is no tool call
     ended: Callable[[Reply | None], None]
+
+    @property
+    def what(self) -> str:
+        """The beginning of a sentence for a person; clients may name anything."""
+        return f"{self.asked[:LONGEST_NAME]!r} of the server {self.server!r}"
 
 
 class Surface(Protocol):
