@@ -27,6 +27,9 @@ class Clock(Protocol):
 
     def now(self) -> float: ...
     def wall(self) -> datetime: ...
+    def slept(self) -> float:
+        """Seconds the computer has slept so far, which ``now`` does not count."""
+
     def call_at(self, when: float, callback: Callable[[], object]) -> Timer: ...
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -19,6 +20,13 @@ class LoopClock:
 
     def wall(self) -> datetime:
         return datetime.now(UTC)
+
+    def slept(self) -> float:
+        if sys.platform == "linux":
+            with_sleep = time.clock_gettime(time.CLOCK_BOOTTIME)
+        else:  # a clock that is set looks like sleep, which costs no more than a retry
+            with_sleep = time.time()
+        return with_sleep - time.monotonic()
 
     def call_at(self, when: float, callback: Callable[[], object]) -> Timer:
         return asyncio.get_running_loop().call_at(when, callback)

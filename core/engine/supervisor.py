@@ -22,6 +22,7 @@ from core.model.status import Phase
 from core.ports import Timer
 
 TICK = 30.0  # seconds
+RESUMED = 5.0  # seconds of sleep between two ticks after which waiting makes no sense any more
 
 _WAY_OUT = {
     Phase.DISABLED: " Enable it first.",
@@ -40,6 +41,7 @@ class Supervisor:
         self._actors: dict[ServerName, Actor] = {}
         self._due = False
         self._tick: Timer | None = None
+        self._slept = world.clock.slept()
         self._empty = asyncio.Event()
         self._empty.set()
         for result in ("success", "failed"):
@@ -141,4 +143,15 @@ class Supervisor:
 
     def _on_tick(self) -> None:
         self._arm_tick()
+        before, self._slept = self._slept, self._world.clock.slept()
+        if self._slept - before > RESUMED:
+            self._resume()
         self._poke()
+
+    def _resume(self) -> None:
+        """The computer has slept: what was worth waiting for then is another matter now."""
+        log.info("resumed", extra={"fields": {"servers": len(self._actors)}})
+        for actor in list(self._actors.values()):
+            status = self._world.store.snapshot.servers.get(actor.name)
+            if status is not None and status.phase is Phase.BACKOFF:
+                actor.post(machine.Restart())

@@ -27,6 +27,7 @@ class FakeClock:
 
     def __init__(self) -> None:
         self._now = 1000.0
+        self.asleep = 0.0  # seconds slept so far; a test adds to it
         self.timers: list[FakeTimer] = []  # armed, in the order they were set
 
     def now(self) -> float:
@@ -34,6 +35,9 @@ class FakeClock:
 
     def wall(self) -> datetime:
         return START + timedelta(seconds=self._now)
+
+    def slept(self) -> float:
+        return self.asleep
 
     def call_at(self, when: float, callback: Callable[[], object]) -> FakeTimer:
         timer = FakeTimer(self, when, callback)
