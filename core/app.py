@@ -13,9 +13,13 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import TextIO
 
+import msgspec
+
 from core import __version__
 from core.config.file import ConfigFile
 from core.config.schema import Overrides
+from core.doctor.doctor import Doctor
+from core.doctor.examination import Premises
 from core.engine.clock import LoopClock
 from core.engine.engine import Engine
 from core.engine.thread import EngineThread
@@ -28,12 +32,14 @@ from core.telemetry.counters import Counters
 from core.telemetry.logging import Logs, fields, server_log_name, start_logging
 from core.upstream.child import Grace
 from core.upstream.connection import StdioConnector
+from core.upstream.environment import SearchPath
 from core.upstream.ownership import new_mark, take_over
 from core.upstream.reaper import Reaper
 from core.web.app import create_app
 from core.web.serve import HttpServer, bind_tcp, bind_unix
+from core.web.wire import diagnostics_json
 
-__all__ = ["EngineThread", "Options", "start"]
+__all__ = ["EngineThread", "Options", "diagnose", "report", "start"]
 
 START_LIMIT = 30.0  # seconds until the endpoint has to answer
 
@@ -58,6 +64,10 @@ class Options:
     log_level: str | None = None
     console: TextIO | None = None  # where the log goes besides its file
 
+    @property
+    def overrides(self) -> Overrides:
+        return Overrides(listen=self.listen, api_key=self.api_key, log_level=self.log_level)
+
     def server_log(self, snapshot: Snapshot, name: str) -> Path:
         """The log file of a server."""
         config = snapshot.config.servers.get(ServerName(name))
@@ -75,13 +85,34 @@ def start(options: Options, environ: Mapping[str, str] = os.environ) -> EngineTh
     return thread
 
 
+def diagnose(options: Options, environ: Mapping[str, str] = os.environ) -> Mapping[str, object]:
+    """What ``GET /api/v1/diagnostics`` answers, as far as it can be known without an engine."""
+    findings = asyncio.run(_doctor(options, environ, SearchPath(environ)).examine(None))
+    data: Mapping[str, object] = msgspec.to_builtins(diagnostics_json(__version__, findings))
+    return data
+
+
+def report(options: Options, environ: Mapping[str, str] = os.environ) -> bytes:
+    """What ``GET /api/v1/diagnostics/bundle`` answers, likewise."""
+    return asyncio.run(_doctor(options, environ, SearchPath(environ)).bundle(None))
+
+
+def _doctor(options: Options, environ: Mapping[str, str], search_path: SearchPath) -> Doctor:
+    premises = Premises(
+        version=__version__,
+        config_file=options.config_file,
+        data_dir=options.socket_file.parent,
+        log_dir=options.log_dir,
+        overrides=options.overrides,
+        environ=environ,
+    )
+    return Doctor(premises, search_path)
+
+
 async def _run(
     options: Options, environ: Mapping[str, str], started: Callable[[Door], None]
 ) -> None:
-    overrides = Overrides(
-        listen=options.listen, api_key=options.api_key, log_level=options.log_level
-    )
-    source = ConfigFile(options.config_file, overrides)
+    source = ConfigFile(options.config_file, options.overrides)
     config = await source.load()
     with ExitStack() as stack:
         logs = start_logging(options.log_dir, config.logging, options.console)
@@ -91,7 +122,7 @@ async def _run(
             stack.callback(each.close)
         mark = new_mark()
         await asyncio.to_thread(take_over, options.owner_file, mark)
-        await _serve(environ, source, config, logs, sockets, Reaper(mark), started)
+        await _serve(options, environ, source, config, logs, sockets, Reaper(mark), started)
 
 
 def _bind(options: Options, config: Config) -> list[socket.socket]:
@@ -106,6 +137,7 @@ def _bind(options: Options, config: Config) -> list[socket.socket]:
 
 
 async def _serve(
+    options: Options,
     environ: Mapping[str, str],
     source: ConfigFile,
     config: Config,
@@ -137,7 +169,12 @@ async def _serve(
         )
         server = HttpServer(
             create_app(
-                door=engine, counters=counters, gateway=gateway.app, logs=logs, version=__version__
+                door=engine,
+                doctor=_doctor(options, environ, connector.search_path),
+                counters=counters,
+                gateway=gateway.app,
+                logs=logs,
+                version=__version__,
             )
         )
         engine.start(config)

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from core.model.config import Config, ServerConfig, ServerName
 from core.model.faults import Fault
+from core.model.findings import Finding
 from core.model.intents import Intent
 from core.model.notices import Notice
 from core.model.status import ConfigProblem, Peer, Snapshot
@@ -137,6 +138,16 @@ class Sessions(Protocol):
     """The live conversations, for the data plane."""
 
     def get(self, name: str) -> Session | None: ...
+
+
+class Doctor(Protocol):
+    """Examines the program and what is around it, changing nothing."""
+
+    async def examine(self, snapshot: Snapshot) -> Sequence[Finding]:
+        """What is as it should be, and what is wrong, why, and what to do."""
+
+    async def bundle(self, snapshot: Snapshot) -> bytes:
+        """A zip archive for a bug report, without secrets."""
 
 
 class FoundTool(Protocol):

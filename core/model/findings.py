@@ -26,7 +26,7 @@ class Finding:
     """
 
     check: str
-    gravity: Gravity
+    level: Gravity
     what: str
     why: str = ""
     fix: str = ""
@@ -35,4 +35,4 @@ class Finding:
 
     @property
     def is_wrong(self) -> bool:
-        return self.gravity in (Gravity.WARNING, Gravity.ERROR)
+        return self.level in (Gravity.WARNING, Gravity.ERROR)

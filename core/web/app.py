@@ -8,7 +8,7 @@ from contextlib import aclosing
 from urllib.parse import parse_qsl
 
 from core.asgi import ASGIApp, ClientGone, Header, Message, Receive, Scope, Send, while_connected
-from core.ports import Door
+from core.ports import Doctor, Door
 from core.telemetry.counters import Counter, Counters
 from core.telemetry.logging import Logs, fields
 from core.web import guard
@@ -30,10 +30,16 @@ _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"
 
 
 def create_app(
-    *, door: Door, counters: Counters, gateway: ASGIApp, logs: Logs, version: str
+    *,
+    door: Door,
+    doctor: Doctor,
+    counters: Counters,
+    gateway: ASGIApp,
+    logs: Logs,
+    version: str,
 ) -> ASGIApp:
     """Everything on one address; ``gateway`` is given ``/mcp`` and all below it."""
-    site = Site(door, Events(door), Exporter(counters, version), logs, version)
+    site = Site(door, doctor, Events(door), Exporter(counters, version), logs, version)
     return _App(site, gateway, counters.http_requests)
 
 

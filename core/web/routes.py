@@ -138,6 +138,15 @@ async def server_log(site: Site, request: Request) -> Response:
     return success(LogData(name, lines))
 
 
+async def diagnostics(site: Site, _: Request) -> Response:
+    findings = await site.doctor.examine(site.door.snapshot)
+    return success(wire.diagnostics_json(site.version, findings))
+
+
+async def diagnostics_bundle(site: Site, _: Request) -> Response:
+    return Response(200, await site.doctor.bundle(site.door.snapshot), b"application/zip")
+
+
 def _listening(snapshot: Snapshot) -> str:
     # The file may ask for port 0, or have been edited since the sockets were bound.
     if snapshot.endpoint is None:
@@ -171,5 +180,7 @@ ROUTES: tuple[Route[Site], ...] = (
     Route("POST", "/api/v1/servers/{name}/disable", disable, "Stop wanting the server."),
     Route("POST", "/api/v1/servers/{name}/restart", restart, "Start its connection anew."),
     Route("GET", "/api/v1/servers/{name}/logs", server_log, "Its last ?tail= lines of stderr."),
+    Route("GET", "/api/v1/diagnostics", diagnostics, "What is wrong, why, and what to do."),
+    Route("GET", "/api/v1/diagnostics/bundle", diagnostics_bundle, "A zip without secrets."),
     Route("POST", "/api/v1/show", partial(act, intent=Show()), "Make the program show itself."),
 )

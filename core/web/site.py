@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from core.ports import Door
+from core.ports import Doctor, Door
 from core.telemetry.logging import Logs
 from core.web.metrics import Exporter
 from core.web.sse import Events
@@ -13,6 +13,7 @@ from core.web.sse import Events
 @dataclass(frozen=True, slots=True)
 class Site:
     door: Door
+    doctor: Doctor
     events: Events
     exporter: Exporter
     logs: Logs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
@@ -9,6 +10,7 @@ import msgspec
 
 from core.model.config import Config, Http, Setting, Stdio
 from core.model.faults import Fault
+from core.model.findings import Finding
 from core.model.notices import Notice
 from core.model.status import ConfigProblem, Health, Peer, Phase, ServerStatus, Snapshot
 
@@ -119,6 +121,24 @@ class StatsJson(msgspec.Struct, frozen=True):
     quarantined_servers: int
     total_tools: int
     states: dict[str, int]
+
+
+class FindingJson(msgspec.Struct, frozen=True):
+    check: str
+    level: str
+    server: str | None
+    code: str | None
+    what: str
+    why: str
+    fix: str
+
+
+class DiagnosticsJson(msgspec.Struct, frozen=True):
+    """What the doctor found; ``wrong`` counts the warnings and errors."""
+
+    version: str
+    wrong: int
+    findings: tuple[FindingJson, ...]
 
 
 class ErrorJson(msgspec.Struct, frozen=True):
@@ -234,6 +254,19 @@ def stats_json(snapshot: Snapshot) -> StatsJson:
         quarantined_servers=sum(status.quarantined for status in snapshot.servers.values()),
         total_tools=sum(len(status.tools) for status in snapshot.servers.values()),
         states=states,
+    )
+
+
+def diagnostics_json(version: str, findings: Sequence[Finding]) -> DiagnosticsJson:
+    return DiagnosticsJson(
+        version=version,
+        wrong=sum(finding.is_wrong for finding in findings),
+        findings=tuple(
+            FindingJson(
+                each.check, each.level, each.server, each.code, each.what, each.why, each.fix
+            )
+            for each in findings
+        ),
     )
 
 

@@ -12,6 +12,9 @@ from types import MappingProxyType
 import httpx
 
 from core.asgi import ASGIApp, Receive, Scope, Send
+from core.config.schema import Overrides
+from core.doctor.doctor import Doctor
+from core.doctor.examination import Premises
 from core.engine.clock import LoopClock
 from core.engine.engine import Engine
 from core.errors import ConfigError, ConfigNotWritten
@@ -23,6 +26,7 @@ from core.ports import Link
 from core.protocol.calls import Call, Catalogue, Hello, Notify
 from core.telemetry.counters import Counters
 from core.telemetry.logging import Logs, start_logging
+from core.upstream.environment import SearchPath
 from core.web.app import create_app
 from core.web.serve import HttpServer, bind_tcp, bind_unix
 
@@ -175,6 +179,19 @@ class Website:
         )
 
 
+def doctor_of(directory: Path) -> Doctor:
+    """The product's doctor, for an engine whose files are in the directory."""
+    premises = Premises(
+        version="1.2.3",
+        config_file=directory / "mcp_config.json",
+        data_dir=directory / "s",
+        log_dir=directory / "logs",
+        overrides=Overrides(),
+        environ={},
+    )
+    return Doctor(premises, SearchPath({}))
+
+
 @asynccontextmanager
 async def website(
     directory: Path,
@@ -199,7 +216,12 @@ async def website(
                 counters=counters,
             )
             app = create_app(
-                door=engine, counters=counters, gateway=gateway, logs=logs, version="1.2.3"
+                door=engine,
+                doctor=doctor_of(directory),
+                counters=counters,
+                gateway=gateway,
+                logs=logs,
+                version="1.2.3",
             )
             http = HttpServer(app)
             socket_path = directory / "s" / "api.sock"

@@ -1,0 +1,34 @@
+"""Implements ``core.ports.Doctor`` with one engine's, or one command's, knowledge."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from core.doctor.examination import Premises, examine
+from core.model.findings import Finding
+from core.model.status import Snapshot
+from core.upstream.environment import SearchPath
+
+
+@dataclass(frozen=True, slots=True)
+class Doctor:
+    """``search_path`` is the one servers are started with, so that it is asked for once."""
+
+    premises: Premises
+    search_path: SearchPath
+
+    async def examine(self, snapshot: Snapshot | None) -> tuple[Finding, ...]:
+        """What is as it should be, and what is not; None examines while no engine runs."""
+        return await examine(self.premises, self.search_path, snapshot)
+
+    async def bundle(self, snapshot: Snapshot | None) -> bytes:
+        """A zip archive for a bug report, without secrets."""
+        findings = await self.examine(snapshot)
+        return await asyncio.to_thread(_bundle, self.premises, findings, snapshot)
+
+
+def _bundle(premises: Premises, findings: tuple[Finding, ...], snapshot: Snapshot | None) -> bytes:
+    from core.doctor.bundle import bundle  # what it needs, no start needs
+
+    return bundle(premises, findings, snapshot)
