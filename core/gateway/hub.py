@@ -211,7 +211,7 @@ class HubSurface:
         if call.meta:
             members["_meta"] = call.meta
         params = msgspec.json.encode(members)
-        return self._router.start(server, session, "tools/call", params, tool)
+        return await self._router.start(server, session, "tools/call", params, tool)
 
 
 def text_result(text: str, *, is_error: bool = False) -> bytes:

@@ -62,29 +62,37 @@ class Router:
             return session
         if self.door.snapshot.engine is EnginePhase.STOPPING:
             raise Refusal(Code.SERVER_UNAVAILABLE, "MCP Proxy Tray is shutting down.")
-        try:
-            await self._settled(name)
-        except EngineStopped as stopped:
-            raise Refusal(Code.SERVER_UNAVAILABLE, str(stopped)) from None
+        await self._settled(name)
         session = self.live(name)
         if session is not None:
             return session
         raise unavailable(name, self.status(name), datetime.now(UTC))
 
     async def _settled(self, name: str) -> None:
-        """Wait until it is known whether the server can be called. Raises EngineStopped."""
+        """Wait until it is known whether the server can be called. Raises Refusal."""
         status = self.status(name)
         if status is not None and status.phase is Phase.BACKOFF:
             await self._hasten(status)
 
-        def settled(_: object) -> bool:
+        def settled() -> bool:
             status = self.status(name)
             return status is None or status.phase is not Phase.CONNECTING
 
+        await self._until(settled)
+
+    async def _successor(self, name: str, ending: Session) -> Session:
+        """The conversation after one that is ending and whose actor does not know it yet."""
+        await self._until(lambda: self._sessions.get(name) is not ending)
+        return await self.reach(name)
+
+    async def _until(self, condition: Callable[[], bool]) -> None:
+        """Wait for it, or for as long as a caller can be expected to. Raises Refusal."""
         try:
-            await self.door.until(settled, PATIENCE)
+            await self.door.until(lambda _: condition(), PATIENCE)
         except TimeoutError:
             return
+        except EngineStopped as stopped:
+            raise Refusal(Code.SERVER_UNAVAILABLE, str(stopped)) from None
 
     async def _hasten(self, status: ServerStatus) -> None:
         """Do not wait for the retry timer, unless the attempt that just failed was ours.
@@ -100,12 +108,17 @@ class Router:
         except IntentRefused:
             return  # something else happened to it meanwhile
 
-    def start(
+    async def start(
         self, name: str, session: Session, method: str, params: bytes, tool: str | None = None
     ) -> Running:
         """Send a request on. Raises Refusal when the server cannot take it now."""
         try:
-            call = session.start(method, params)
+            try:
+                call = session.start(method, params)
+            except ConnectionLost:
+                # Nothing was sent, so it may be sent to the server's next conversation.
+                session = await self._successor(name, session)
+                call = session.start(method, params)
         except TooBusy as busy:
             raise Refusal(Code.TOO_BUSY, f"The server {name!r} is too busy: {busy}.") from None
         except ConnectionLost:

@@ -54,14 +54,15 @@ class ServerSurface:
     async def begin(self, client: Client, method: str, params: bytes) -> bytes | Running:
         session = self._router.live(self.name) or await self._router.reach(self.name)
         if method == "tools/call":
-            return self._router.start(self.name, session, method, params, _tool_named(params))
+            tool = _tool_named(params)
+            return await self._router.start(self.name, session, method, params, tool)
         if method in LISTED and _answered_from_memory(session.hello, method, params):
             return listing(session.catalogue, method)
         if method == "resources/subscribe":
             client.subscriptions.add(_uri_of(params))
         elif method == "resources/unsubscribe":
             client.subscriptions.discard(_uri_of(params))
-        return self._router.start(self.name, session, method, params)
+        return await self._router.start(self.name, session, method, params)
 
     def notice(self, client: Client, method: str, params: bytes) -> None:
         session = self._router.live(self.name)

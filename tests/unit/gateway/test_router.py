@@ -11,10 +11,10 @@ from core.gateway.refusal import Refusal
 from core.gateway.router import Router
 from core.model.config import ServerConfig
 from core.model.status import Phase
-from core.protocol.calls import Session
+from core.protocol.calls import Call, ConnectionLost, Session
 from tests.engine.running import Running, running
 from tests.fakes.clock import settle
-from tests.fakes.connector import BROKEN, CRASH, FakePeer
+from tests.fakes.connector import BROKEN, CRASH, FakePeer, FakeSession
 from tests.fakes.source import server
 
 
@@ -118,3 +118,30 @@ async def test_a_caller_that_waits_while_the_program_stops_is_told_so() -> None:
         with pytest.raises(Refusal, match="is stopping"):
             await call
         assert "shutting down" in await refused(asking)
+
+
+class EndingSession(FakeSession):
+    """A conversation whose server has just gone, which its actor learns later."""
+
+    def start(self, method: str, params: bytes) -> Call:
+        raise ConnectionLost("the connection is closing")
+
+
+async def test_a_request_that_could_not_be_sent_goes_to_the_next_conversation() -> None:
+    """Between a server's death and its restart no call fails: nothing was sent, so it may be."""
+
+    sessions = iter([EndingSession(), FakeSession()])
+
+    def connect(peer: FakePeer) -> None:
+        peer.session = next(sessions)
+        peer.connect()
+
+    async with running(server("one"), on_open=connect) as world:
+        asking = router(world)
+        ending = await asking.reach("one")
+        call = asyncio.create_task(asking.start("one", ending, "tools/call", b"{}", "t"))
+        await settle()
+        assert not call.done()
+        world.servers.last("one").end(CRASH)
+        assert (await call).session is world.servers.last("one").session
+        assert world.servers.opened("one") == 2
