@@ -157,11 +157,15 @@ class Reading:
         return tuple(text for text in found if text is not None)
 
     def settings(self, place: Place | None) -> tuple[tuple[Setting, Place], ...]:
-        """Names with their values, from an object of strings, and where each stands."""
+        """Names with their values, from an object of strings, and where each stands.
+
+        By name: their order in the file means nothing, and must not look like a change.
+        """
         checked = self._typed(place, dict, 'an object of strings, {"NAME": "value"}')
         if checked is None:
             return ()
-        found = [(name, self._element(value), value) for name, value in self.members(checked)]
+        members = sorted(self.members(checked), key=lambda member: member[0])
+        found = [(name, self._element(value), value) for name, value in members]
         return tuple((Setting(name, text), at) for name, text, at in found if text is not None)
 
     def variables(self, place: Place | None) -> tuple[Setting, ...]:
