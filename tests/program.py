@@ -40,6 +40,11 @@ class Home:
         return ("--config", str(self.config_file), "--data-dir", str(self.directory / "data"))
 
     @property
+    def prefix(self) -> Sequence[str]:
+        """A command that prepares something and then becomes the program."""
+        return ()
+
+    @property
     def environ(self) -> dict[str, str]:
         """Ours, less what points at a desktop; nothing of the person's own files is used."""
         ours = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
@@ -150,15 +155,13 @@ async def program(
     home: Home,
     command: str = "serve",
     desktop: Mapping[str, str] | None = None,
-    prefix: Sequence[str] = (),
 ) -> AsyncIterator[RunningProgram]:
     """Start the program and wait until its endpoint answers; it is stopped at the end.
 
-    ``desktop`` is the environment that leads to a session bus and a screen. ``prefix`` is a
-    command that prepares something and then becomes the program.
+    ``desktop`` is the environment that leads to a session bus and a screen.
     """
     process = await asyncio.create_subprocess_exec(
-        *prefix,
+        *home.prefix,
         *PROGRAM,
         command,
         *home.flags,
