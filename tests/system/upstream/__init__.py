@@ -1,0 +1,1 @@
+"""Real child processes under the real connector, on both event loops."""

@@ -1,0 +1,161 @@
+"""One real connection to one real child, and what a test wants to know of it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+from core.model.config import EnvironmentPolicy, ServerConfig, ServerName, Setting, Stdio
+from core.model.faults import Fault
+from core.model.status import Peer
+from core.protocol.calls import Call, Session
+from core.telemetry.counters import Counters
+from core.upstream.child import Grace
+from core.upstream.connection import StdioConnector
+from core.upstream.ownership import new_mark
+from core.upstream.reaper import Reaper
+from tests.fakes import faultsrv
+
+LIMIT = 15.0  # seconds for anything to happen
+QUICK = Grace(after_eof=0.3, after_terminate=0.3)
+ENVIRON = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "LANG": "C.UTF-8"}
+
+Json = dict[str, Any]
+
+
+def faulty(*mode: str, env: Mapping[str, str] | None = None, **settings: Any) -> ServerConfig:
+    """An entry that starts the fault server."""
+    command, *args = faultsrv.command(*(mode or ("ok",)))
+    return entry(command, *args, env=env, **settings)
+
+
+def entry(
+    command: str,
+    *args: str,
+    env: Mapping[str, str] | None = None,
+    working_dir: str | None = None,
+    **settings: Any,
+) -> ServerConfig:
+    transport = Stdio(
+        command=command,
+        args=args,
+        env=tuple(Setting(name, value) for name, value in (env or {}).items()),
+        working_dir=working_dir,
+    )
+    made = ServerConfig(name=ServerName("one"), transport=transport, init_timeout=LIMIT)
+    return replace(made, **settings)
+
+
+class Talk:
+    """A connection in its task; also the ``Link`` it reports through."""
+
+    def __init__(self, config: ServerConfig, environ: Mapping[str, str], grace: Grace) -> None:
+        self.config = config
+        self.closing: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.session: Session | None = None
+        self.peers: asyncio.Queue[Peer] = asyncio.Queue()  # as they were reported
+        self.log: list[str] = []  # what was written into the server's log
+        self.logged = asyncio.Event()  # set by each line
+        self.counters = Counters()
+        self._reaper = Reaper(new_mark())
+        connector = StdioConnector(
+            version="0",
+            environ=environ,
+            policy=EnvironmentPolicy,
+            grace=lambda: grace,
+            open_log=lambda config: self._write,
+            counters=self.counters,
+            reaper=self._reaper,
+        )
+        self.task = asyncio.create_task(self._run(connector))
+
+    async def _run(self, connector: StdioConnector) -> Fault | None:
+        return await connector(self.config, self)
+
+    def _write(self, line: str) -> None:
+        self.log.append(line)
+        self.logged.set()
+
+    def connected(self, session: Session, peer: Peer) -> None:
+        self.session = session
+        self.peers.put_nowait(peer)
+
+    def peer_changed(self, peer: Peer) -> None:
+        self.peers.put_nowait(peer)
+
+    # --- what a test does -----------------------------------------------------------------------
+
+    async def ready(self) -> Peer:
+        """Wait until the server is ready; fails if it ends instead."""
+        peer = asyncio.ensure_future(self.peers.get())
+        async with asyncio.timeout(LIMIT):
+            await asyncio.wait([peer, self.task], return_when=asyncio.FIRST_COMPLETED)
+        if not peer.done():
+            peer.cancel()
+            raise AssertionError(f"it ended: {self.task.result()}")
+        return peer.result()
+
+    async def fault(self) -> Fault:
+        """Wait until it has ended by itself."""
+        async with asyncio.timeout(LIMIT):
+            fault = await asyncio.shield(self.task)
+        assert fault is not None
+        return fault
+
+    def start(self, tool: str, arguments: Json | None = None, meta: Json | None = None) -> Call:
+        params: Json = {"name": tool, "arguments": arguments or {}}
+        if meta is not None:
+            params["_meta"] = meta
+        assert self.session is not None
+        return self.session.start("tools/call", json.dumps(params).encode())
+
+    async def call(self, tool: str, arguments: Json | None = None, meta: Json | None = None) -> Any:
+        """Call a tool; its structured content, or its JSON-RPC error under ``error``."""
+        return await answer(self.start(tool, arguments, meta))
+
+    def violations(self) -> dict[str, float]:
+        """How often the server did what MCP does not allow, by kind."""
+        return {labels[1]: n for labels, n in self.counters.protocol_violations.values.items()}
+
+    async def close(self) -> None:
+        if not self.closing.done():
+            self.closing.set_result(None)
+        async with asyncio.timeout(LIMIT):
+            await asyncio.wait([self.task])
+            await self._reaper.close()
+
+
+async def answer(call: Call) -> Any:
+    """The answer to a call, events left out."""
+    async with asyncio.timeout(LIMIT):
+        while (reply := await call.arrival()) is None:
+            call.events.clear()
+    if reply.result is None:
+        assert reply.error is not None
+        return {"error": json.loads(bytes(reply.error))}
+    return json.loads(bytes(reply.result)).get("structuredContent")
+
+
+@asynccontextmanager
+async def talking(
+    config: ServerConfig, environ: Mapping[str, str] = ENVIRON, grace: Grace = QUICK
+) -> AsyncIterator[Talk]:
+    """Open a connection; at the end it is told to close, and has to."""
+    talk = Talk(config, environ, grace)
+    try:
+        yield talk
+    finally:
+        await talk.close()
+        talk.task.result()
+
+
+@asynccontextmanager
+async def ready(*mode: str, grace: Grace = QUICK, **settings: Any) -> AsyncIterator[Talk]:
+    """A fault server that is ready."""
+    async with talking(faulty(*mode, **settings), grace=grace) as talk:
+        await talk.ready()
+        yield talk
