@@ -68,6 +68,8 @@ class Stopwatch:
         loop.call_later(WARM_UP, self._start)
 
     def _start(self) -> None:
+        if not self.running:
+            return  # something failed meanwhile
         self._took.clear()
         self._cpu = self._used()
         self._began = time.perf_counter()
@@ -81,6 +83,8 @@ class Stopwatch:
         self._length = length
 
     def _end(self) -> None:
+        if not self.running:
+            return
         elapsed = time.perf_counter() - self._began
         cpu = self._used() - self._cpu
         self.running = False
@@ -114,17 +118,19 @@ class Post(asyncio.Protocol):
         self._id = 0
         self._sent = 0.0
         self._kept = b""
+        self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._missing = 0  # bytes of the answer that have not come yet
         self._length = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
+        self.transport = cast("asyncio.Transport", transport)
         if self._plan.path:
             self._post(_INITIALIZE)
         else:
             self._call()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self.closed.set_result(None)
         if self._watch.running:
             self._failed(f"a connection was closed ({exc})")
 
@@ -154,7 +160,7 @@ class Post(asyncio.Protocol):
             if self._watch.running:
                 self._call()
             else:
-                self._transport.close()
+                self.transport.close()
 
     def _right(self, head: bytes, body: bytes) -> bool:
         return b" 200 " in head[:14] and body.startswith(
@@ -167,7 +173,7 @@ class Post(asyncio.Protocol):
 
     def _post(self, body: bytes) -> None:
         self._sent = time.perf_counter()
-        self._transport.write(b"%bcontent-length: %d\r\n\r\n%b" % (self._head, len(body), body))
+        self.transport.write(b"%bcontent-length: %d\r\n\r\n%b" % (self._head, len(body), body))
 
 
 class Direct(asyncio.SubprocessProtocol):
@@ -233,9 +239,18 @@ async def run(plan: Plan) -> Load:
         finally:
             direct.process.kill()
             transport.close()
-    for _ in range(plan.clients):
-        await loop.create_connection(lambda: Post(plan, watch, failed), "127.0.0.1", plan.port)
-    return await ended
+    clients: list[Post] = []
+    try:
+        for _ in range(plan.clients):
+            _, client = await loop.create_connection(
+                lambda: Post(plan, watch, failed), "127.0.0.1", plan.port
+            )
+            clients.append(client)
+        return await ended
+    finally:
+        for client in clients:
+            client.transport.abort()
+        await asyncio.gather(*(client.closed for client in clients))
 
 
 def main() -> None:

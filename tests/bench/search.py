@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from itertools import accumulate
 
 from core.model.tools import Tool
 from core.search.catalogue import Catalogue
@@ -19,18 +20,21 @@ async def measure(scale: Scale) -> list[Row]:
     lots = random.Random(1)
     # Words as rare as in real text: the n-th is n times as rare as the first (Zipf).
     words = [f"w{number}" for number in range(WORDS_IN_ALL)]
-    weights = [1 / number for number in range(1, WORDS_IN_ALL + 1)]
+    upto = list(accumulate(1 / number for number in range(1, WORDS_IN_ALL + 1)))
+
+    def some(length: int) -> list[str]:
+        return lots.choices(words, cum_weights=upto, k=length)
 
     def text(length: int) -> str:
-        return " ".join(lots.choices(words, weights, k=length))
+        return " ".join(some(length))
 
     tools = {
         f"server{server}": tuple(
             Tool(
-                name="_".join(lots.choices(words, weights, k=3)) + f"_{number}",
+                name="_".join(some(3)) + f"_{number}",
                 raw=b"{}",
                 description=text(25),
-                parameters=tuple(lots.choices(words, weights, k=4)),
+                parameters=tuple(some(4)),
             )
             for number in range(TOOLS_EACH)
         )
