@@ -28,8 +28,9 @@ while read -r sign group; do
   esac
 done
 for group in $groups; do kill -KILL "-$group" 2>/dev/null; done
-for process in /proc/[0-9]*; do
-  grep -qa "$1" "$process/environ" 2>/dev/null && kill -KILL "${process#/proc/}" 2>/dev/null
+for found in $(grep -lasF "$1" /proc/[0-9]*/environ); do
+  process="${found#/proc/}"
+  kill -KILL "${process%/environ}" 2>/dev/null
 done
 """
 
