@@ -20,6 +20,7 @@ class Verb(StrEnum):
     DISABLE = ":disable"
     VIEW_LOG = ":view-log"
     OPEN_CONFIG = ":open-config"
+    HELP = ":help"
     COPY_ENDPOINT = ":copy-endpoint"
     QUIT = ":quit"
 
@@ -33,7 +34,14 @@ class OpenLog:
 
 @dataclass(frozen=True, slots=True)
 class OpenConfig:
-    """Open the config file that could not be applied."""
+    """Open the config file."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenHelp:
+    """Open the page that explains the server's fault."""
+
+    name: ServerName
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +49,7 @@ class CopyEndpoint:
     """Put the endpoint's URL on the clipboard."""
 
 
-LocalCommand = OpenLog | OpenConfig | CopyEndpoint
+LocalCommand = OpenLog | OpenConfig | OpenHelp | CopyEndpoint
 Command = Intent | LocalCommand
 
 
@@ -60,6 +68,8 @@ def command_of(row_id: str) -> Command | None:
             return OpenLog(name)
         case Verb.OPEN_CONFIG:
             return OpenConfig()
+        case Verb.HELP:
+            return OpenHelp(name)
         case Verb.COPY_ENDPOINT:
             return CopyEndpoint()
         case Verb.QUIT:

@@ -8,6 +8,7 @@ import socket
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from urllib.parse import quote
 
@@ -138,6 +139,28 @@ def status(flags: Flags) -> None:
     flags.show(flags.client().get("/api/v1/status"), report.status)
 
 
+@cli.command()
+@everywhere
+@click.option(
+    "--bundle",
+    metavar="FILE.zip",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Also write a report for a bug report, without secrets.",
+)
+@click.pass_obj
+def doctor(flags: Flags, bundle: Path | None) -> None:
+    """Say what is wrong, why, and what to do; exit code 1 if anything is."""
+    from tray_app import doctor
+
+    client, places = flags.client(), flags.paths()
+    data = doctor.examine(client, lambda: _options(flags, places))
+    flags.show(data, doctor.words)
+    if bundle is not None:
+        doctor.write_bundle(client, lambda: _options(flags, places), bundle)
+        click.echo(f"The report is in {bundle}. Look through it before you send it.", err=True)
+    doctor.leave(data)
+
+
 @cli.group()
 def servers() -> None:
     """Look at the servers, and act on one."""
@@ -236,6 +259,7 @@ def _run_alone(options: Options, *, with_tray: bool) -> None:
 
         run_tray(
             engine,
+            config_file=options.config_file,
             log_path_of=lambda name: options.server_log(engine.snapshot, name),
             say=lambda sentence: click.echo(sentence, err=True),
         )
@@ -245,8 +269,9 @@ def _run_alone(options: Options, *, with_tray: bool) -> None:
 
 
 def _wait_for_signals(engine: EngineThread) -> None:
-    """Sleep until the engine has stopped; a signal to end asks it to.
+    """Sleep until the engine has stopped; a signal to end asks it to, the same again in haste.
 
+    Another signal than the first adds nothing: systemd sends SIGHUP right after SIGTERM.
     Signals arrive as bytes on a socket, because a handler that ran code of ours could interrupt
     that very code while it holds a lock.
     """
@@ -261,8 +286,11 @@ def _wait_for_signals(engine: EngineThread) -> None:
             if number is not None:
                 signal.signal(number, lambda _number, _frame: None)
         engine.stopped.add_done_callback(lambda _: theirs.send(ENGINE_ENDED))
-        while ours.recv(1) != ENGINE_ENDED:
-            engine.submit(Shutdown())
+        asked: set[bytes] = set()
+        while (number := ours.recv(1)) != ENGINE_ENDED:
+            if not asked or number in asked:
+                engine.submit(Shutdown())
+            asked.add(number)
         signal.set_wakeup_fd(-1)
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from core.errors import McpProxyError
+
+if TYPE_CHECKING:
+    from httpx import Response
 
 TIMEOUT = 10.0  # seconds for an answer that does not wait for anything
 PATIENCE = 60.0  # seconds for a server to get where it was asked to
@@ -32,12 +35,19 @@ class Client:
         self._socket_file = socket_file
 
     def get(self, path: str) -> Json:
-        return self._request("GET", path, TIMEOUT)
+        return _data(self._request("GET", path, TIMEOUT))
 
     def post(self, path: str, *, waits: bool = False) -> Json:
-        return self._request("POST", path, PATIENCE + TIMEOUT if waits else TIMEOUT)
+        return _data(self._request("POST", path, PATIENCE + TIMEOUT if waits else TIMEOUT))
 
-    def _request(self, method: str, path: str, timeout: float) -> Json:
+    def download(self, path: str) -> bytes:
+        """What is no JSON unless it is an error."""
+        answer = self._request("GET", path, PATIENCE)
+        if answer.is_error:
+            _data(answer)
+        return answer.content
+
+    def _request(self, method: str, path: str, timeout: float) -> Response:
         import httpx
 
         transport = httpx.HTTPTransport(uds=str(self._socket_file))
@@ -45,13 +55,16 @@ class Client:
             with httpx.Client(
                 transport=transport, base_url="http://localhost", timeout=timeout
             ) as http:
-                answer = http.request(method, path)
+                return http.request(method, path)
         except httpx.ConnectError as error:
             raise NotRunning from error
         except httpx.HTTPError as error:
             raise Failed(f"MCP Proxy Tray did not answer: {error}.") from error
-        envelope = answer.json()
-        if not envelope["success"]:
-            raise Failed(str(envelope["error"]["message"]))
-        data: Json = envelope["data"]
-        return data
+
+
+def _data(answer: Response) -> Json:
+    envelope = answer.json()
+    if not envelope["success"]:
+        raise Failed(str(envelope["error"]["message"]))
+    data: Json = envelope["data"]
+    return data

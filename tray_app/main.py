@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol, assert_never
 
 from core.errors import EngineStopped, McpProxyError
+from core.model.config import ServerName
 from core.model.intents import (
     Intent,
     ReloadConfig,
@@ -25,8 +26,9 @@ from core.model.notices import Notice, NoticeCode
 from core.model.status import Snapshot
 from core.ports import Subscription
 from tray_app import desktop, pystray_shell, text
-from tray_app.actions import CopyEndpoint, OpenConfig, OpenLog, command_of
+from tray_app.actions import CopyEndpoint, OpenConfig, OpenHelp, OpenLog, command_of
 from tray_app.desktop import DesktopFailure
+from tray_app.help import help_page
 from tray_app.view import TrayView, view_of
 
 log = logging.getLogger(__name__)
@@ -51,6 +53,7 @@ class Engine(Protocol):
 def run_tray(
     engine: Engine,
     *,
+    config_file: Path,
     log_path_of: Callable[[str], Path],
     on_ready: Callable[[], None] = lambda: None,
     say: Callable[[str], None] = lambda _sentence: None,
@@ -62,7 +65,7 @@ def run_tray(
     signal to end becomes a Shutdown intent. The icon never ends before the engine, whose
     servers would be left without an owner.
     """
-    Tray(engine, log_path_of, on_ready, say).run()
+    Tray(engine, config_file, log_path_of, on_ready, say).run()
 
 
 class Tray:
@@ -71,11 +74,13 @@ class Tray:
     def __init__(
         self,
         engine: Engine,
+        config_file: Path,
         log_path_of: Callable[[str], Path],
         on_ready: Callable[[], None],
         say: Callable[[str], None],
     ) -> None:
         self._engine = engine
+        self._config_file = config_file
         self._log_path_of = log_path_of
         self._on_ready = on_ready
         self._say = say
@@ -149,16 +154,23 @@ class Tray:
                 path = self._log_path_of(name)
                 self._in_background(text.ACTION_FAILED, lambda: desktop.open_log(path))
             case OpenConfig():
-                problem = self._engine.snapshot.config_problem
-                if problem is not None:
-                    file = Path(problem.file)
-                    self._in_background(text.ACTION_FAILED, lambda: desktop.open_file(file))
+                file = self._config_file
+                self._in_background(text.ACTION_FAILED, lambda: desktop.open_file(file))
+            case OpenHelp(name):
+                self._open_help(name)
             case CopyEndpoint():
                 self._copy_endpoint()
             case RestartServer() | RetryNow() | SetEnabled() | ReloadConfig() | Show() | Shutdown():
                 self._submit(command)
             case _:
                 assert_never(command)
+
+    def _open_help(self, name: ServerName) -> None:
+        status = self._engine.snapshot.servers.get(name)
+        if status is None or status.fault is None:
+            return  # it works again since the menu was opened
+        page = help_page(status.fault.code)
+        self._in_background(text.ACTION_FAILED, lambda: desktop.open_file(page))
 
     def _copy_endpoint(self) -> None:
         url = self._engine.snapshot.endpoint

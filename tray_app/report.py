@@ -27,6 +27,8 @@ def servers(data: Json) -> str:
     for entry in entries:
         health = entry["health"]
         words = f"{health['summary']}. {health['detail']}" if health["detail"] else ""
+        if entry["fault"] is not None:
+            words += f" [{entry['fault']['code']}]"
         rows.append(
             (
                 entry["name"],

@@ -14,9 +14,15 @@ DISABLE = "Disable"
 VIEW_LOG = "View log"
 OPEN_CONFIG = "Open the config file"
 COPY_ENDPOINT = "Copy endpoint URL"
+HOW_TO_SET = "How to give the missing value"
 
 LABEL_LIMIT = 100
 """Characters in a menu line; longer ones make the menu wider than small screens."""
+
+
+def what_means(code: str) -> str:
+    """``code``: a fault code, as logs and metrics have it too."""
+    return f"What {code} means"
 
 
 def one_line(words: str, limit: int = LABEL_LIMIT) -> str:

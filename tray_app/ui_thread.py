@@ -26,7 +26,10 @@ class UiThread(Protocol):
         """Run ``work`` after that many seconds; from the UI thread."""
 
     def on_stop_request(self, work: Work) -> None:
-        """Call ``work`` when the system or a terminal asks the program to end; main thread."""
+        """Call ``work`` when the system or a terminal asks the program to end; main thread.
+
+        Called again when it asks again in the same way.
+        """
 
 
 class LoopThread:
@@ -43,12 +46,20 @@ class LoopThread:
         self.loop.call_later(seconds, work)
 
     def on_stop_request(self, work: Work) -> None:
+        seen: set[signal.Signals] = set()
+
+        def asked(number: signal.Signals) -> None:
+            # systemd sends SIGHUP right after SIGTERM, which means nothing more.
+            if not seen or number in seen:
+                work()
+            seen.add(number)
+
         for number in STOP_SIGNALS:
             wants_to_outlive_its_terminal = (
                 number is signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN  # nohup
             )
             if not wants_to_outlive_its_terminal:
-                self.loop.add_signal_handler(number, work)
+                self.loop.add_signal_handler(number, asked, number)
 
 
 if sys.platform == "darwin":

@@ -179,6 +179,7 @@ def _menu(
         yield Row("separator-servers", separator=True)
         yield Row("servers", text.servers(len(statuses)), rows=_servers(statuses, zone))
     yield Row("separator-end", separator=True)
+    yield Row(Verb.OPEN_CONFIG, text.OPEN_CONFIG)
     yield Row(Verb.COPY_ENDPOINT, text.COPY_ENDPOINT, enabled=snapshot.endpoint is not None)
     running = sum(status.phase in _RUNNING for status in statuses)
     stops = snapshot.engine is EnginePhase.STOPPING
@@ -239,8 +240,19 @@ def _verbs(parent: str, status: ServerStatus) -> tuple[Row, ...]:
 
 
 def _problem_verbs(parent: str, status: ServerStatus) -> tuple[Row, ...]:
-    """The same, the one thing to do next first."""
+    """The same and what the fault asks for, the one thing to do next first."""
     again, switch, log = _verbs(parent, status)
-    if status.health.action is Action.VIEW_LOGS:
-        return (log, again, switch)
-    return (again, log, switch)
+    config = Row(f"{parent}/{Verb.OPEN_CONFIG}", text.OPEN_CONFIG)
+    explain: tuple[Row, ...] = ()
+    if status.fault is not None:
+        explain = (Row(f"{parent}/{Verb.HELP}", text.what_means(status.fault.code)),)
+    match status.health.action:
+        case Action.VIEW_LOGS:
+            return (log, again, switch, *explain)
+        case Action.CONFIGURE:
+            return (config, again, log, switch, *explain)
+        case Action.SET_SECRET:
+            how = Row(f"{parent}/{Verb.HELP}", text.HOW_TO_SET)
+            return (how, config, again, log, switch)
+        case _:
+            return (again, log, switch, *explain)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from core.model.config import EnvironmentPolicy, Http, ServerConfig, ServerName
 from core.model.faults import Action, Fault
 from core.model.findings import Finding, Gravity
-from core.model.status import Phase, ServerStatus
+from core.model.status import Level, Phase, ServerStatus
 from core.upstream import classify
 from core.upstream.environment import MissingSecret
 from core.upstream.launch import prepare
@@ -26,8 +26,8 @@ _GRAVITY: dict[Phase, Gravity] = {
 def running(status: ServerStatus) -> Finding:
     """A server as the engine sees it, in the engine's words."""
     gravity = _GRAVITY[status.phase]
-    if status.phase is Phase.READY and status.quarantined:
-        gravity = Gravity.NOTE
+    if status.phase is Phase.READY and status.health.level is not Level.HEALTHY:
+        gravity = Gravity.NOTE if status.quarantined else Gravity.WARNING
     return Finding(
         check="server",
         level=gravity,

@@ -58,6 +58,7 @@ def main() -> None:
     threading.Thread(target=obey, args=(engine,), daemon=True).start()
     run_tray(
         engine,
+        config_file=Path("/nonexistent/mcp_config.json"),
         log_path_of=lambda name: Path(f"/nonexistent/server-{name}.log"),
         on_ready=lambda: tell("ready"),
         say=lambda sentence: tell(f"say {sentence}"),

@@ -26,6 +26,7 @@ def test_icon_is_shown_and_menu_tells_the_state(seat: Seat) -> None:
         assert labels(menu) == [
             "MCP Proxy - 3 of 3 ready",
             "Servers (3)",
+            "Open the config file",
             "Copy endpoint URL",
             "Quit (stops 3 servers)",
         ]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from core.model.config import ServerName
 from core.model.intents import RestartServer, SetEnabled, Shutdown
-from tray_app.actions import Command, CopyEndpoint, OpenConfig, OpenLog, Verb, command_of
+from tray_app.actions import Command, CopyEndpoint, OpenConfig, OpenHelp, OpenLog, Verb, command_of
 
 NAME = ServerName("git.hub")
 
@@ -23,6 +23,9 @@ NAME = ServerName("git.hub")
         ("servers/git.hub/:disable", SetEnabled(NAME, False)),
         ("servers/git.hub/:view-log", OpenLog(NAME)),
         ("config/:open-config", OpenConfig()),
+        (":open-config", OpenConfig()),
+        ("attention/git.hub/:open-config", OpenConfig()),
+        ("attention/git.hub/:help", OpenHelp(NAME)),
         (":copy-endpoint", CopyEndpoint()),
         (":quit", Shutdown()),
         ("header", None),

@@ -203,6 +203,7 @@ def test_healthy_world_has_no_attention_section() -> None:
         "separator-servers",
         "servers",
         "separator-end",
+        ":open-config",
         ":copy-endpoint",
         ":quit",
     ]
@@ -212,7 +213,9 @@ def test_healthy_world_has_no_attention_section() -> None:
 @pytest.mark.parametrize(
     ("fault", "phase", "first"),
     [
-        (MISSING, Phase.FAILED, "Restart"),
+        (MISSING, Phase.FAILED, "Open the config file"),
+        (SECRET, Phase.FAILED, "How to give the missing value"),
+        (Fault(FaultCode.INTERNAL, "A bug."), Phase.FAILED, "Restart"),
         (Fault(FaultCode.CRASHED, "Ended."), Phase.BACKOFF, "Retry now"),
         (Fault(FaultCode.EXIT_EARLY, "Ended early."), Phase.BACKOFF, "View log"),
         (Fault(FaultCode.CRASH_LOOP, "Gave up."), Phase.FAILED, "View log"),
