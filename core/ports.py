@@ -45,11 +45,14 @@ class Link(Protocol):
     def config(self) -> ServerConfig:
         """The newest configuration; it differs only in what needs no other connection."""
 
+    def fetching(self) -> None:
+        """What is started is still being downloaded, so it gets more time to be ready."""
+
     def connected(self, session: Session, peer: Peer) -> None:
         """The hand-shake is done and the server can be called."""
 
     def peer_changed(self, peer: Peer) -> None:
-        """The server's tools, prompts or resources are others now."""
+        """The server's tools, prompts, resources or concerns are others now."""
 
 
 Connector = Callable[[ServerConfig, Link], Awaitable[Fault | None]]

@@ -51,6 +51,7 @@ class _Connection:
     epoch: int
     opened_at: float
     closing: asyncio.Future[None]
+    downloading: bool = False
     session: Session | None = None
     task: asyncio.Task[Fault | None] | None = None
     limit: Timer | None = None
@@ -58,6 +59,10 @@ class _Connection:
     @property
     def config(self) -> ServerConfig:
         return self.actor.config
+
+    def fetching(self) -> None:
+        self.downloading = True
+        self.actor.look_again()
 
     def connected(self, session: Session, peer: Peer) -> None:
         self.session = session
@@ -147,12 +152,17 @@ class Actor:
         else:
             self.world.sessions.drop(self.name)
 
+    def look_again(self) -> None:
+        """Publish what is known beside the machine; nothing in the machine has changed."""
+        self._publish()
+
     def _publish(self) -> None:
         retry_at = None
         if isinstance(self._model.state, machine.Backoff):
             clock = self.world.clock
             retry_at = clock.wall() + timedelta(seconds=self._model.state.retry_at - clock.now())
-        status = view(self._model, Times(self._since, retry_at))
+        downloading = self._connection is not None and self._connection.downloading
+        status = view(self._model, Times(self._since, retry_at), downloading)
         if status is None:
             self.world.store.remove(self.name)
         else:

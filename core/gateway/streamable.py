@@ -245,7 +245,7 @@ async def _answer(client: Client, request_id: bytes, running: Running, send: Sen
         why = f"{running.what}: {lost}. It may or may not have been carried out."
         answer = envelope.error(request_id, envelope.error_object(Code.CALL_LOST, why))
     except CallTimeout as late:
-        why = f"{running.what} gave {late}. The server was told to stop."
+        why = f"{running.what} gave {late}."
         answer = envelope.error(request_id, envelope.error_object(Code.CALL_TIMEOUT, why))
     except Cancelled:
         answer = b""

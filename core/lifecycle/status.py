@@ -43,8 +43,11 @@ def phase_of(state: machine.State) -> Phase | None:
             assert_never(state)
 
 
-def view(model: machine.Model, times: Times) -> ServerStatus | None:
-    """The status to publish; None for a removed server."""
+def view(model: machine.Model, times: Times, downloading: bool = False) -> ServerStatus | None:
+    """The status to publish; None for a removed server.
+
+    ``downloading``: what is being started is still on its way to this machine.
+    """
     state = model.state
     phase = phase_of(state)
     if phase is None:
@@ -54,7 +57,7 @@ def view(model: machine.Model, times: Times) -> ServerStatus | None:
     return ServerStatus(
         name=model.config.name,
         phase=phase,
-        health=health(phase, model.config, fault, peer, model.attempt),
+        health=health(phase, model.config, fault, peer, model.attempt, downloading),
         since=times.since,
         kind="stdio" if isinstance(model.config.transport, Stdio) else "http",
         quarantined=model.config.quarantined,
@@ -69,7 +72,12 @@ FAULTY = (machine.Backoff, machine.AuthRequired, machine.Failed)
 
 
 def health(
-    phase: Phase, config: ServerConfig, fault: Fault | None, peer: Peer | None, attempt: int
+    phase: Phase,
+    config: ServerConfig,
+    fault: Fault | None,
+    peer: Peer | None,
+    attempt: int,
+    downloading: bool = False,
 ) -> Health:
     """The one set of words for a server; what a person chose is never shown as a fault."""
     admin = AdminState.ENABLED
@@ -86,6 +94,8 @@ def health(
             )
         case Phase.CONNECTING:
             summary = "Connecting" if attempt <= 1 else f"Connecting (attempt {attempt})"
+            if downloading:
+                summary = "Connecting, still downloading"
             return Health(level=Level.DEGRADED, admin_state=admin, summary=summary)
         case Phase.READY if config.quarantined:
             return Health(
@@ -98,7 +108,14 @@ def health(
         case Phase.READY:
             count = len(peer.tools) if peer is not None else 0
             tools = "1 tool" if count == 1 else f"{count} tools"
-            return Health(level=Level.HEALTHY, admin_state=admin, summary=f"Ready, {tools}")
+            concerns = peer.concerns if peer is not None else ()
+            return Health(
+                level=Level.DEGRADED if concerns else Level.HEALTHY,
+                admin_state=admin,
+                summary=f"Ready, {tools}",
+                detail=" ".join(concern.text for concern in concerns),
+                action=next((each.action for each in concerns if each.action), Action.NONE),
+            )
         case Phase.BACKOFF:
             return Health(
                 level=Level.DEGRADED,

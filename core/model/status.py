@@ -52,6 +52,14 @@ class Health:
     action: Action = Action.NONE
 
 
+@dataclass(frozen=True, slots=True)
+class Concern:
+    """What is not as it should be with a server that can be called; ``text`` is a sentence."""
+
+    text: str
+    action: Action = Action.NONE
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Peer:
     """Who answered at the other end of a connection, learnt in the hand-shake."""
@@ -63,6 +71,7 @@ class Peer:
     tools: tuple[Tool, ...] = field(default=(), repr=False)
     prompt_count: int = 0
     resource_count: int = 0
+    concerns: tuple[Concern, ...] = ()  # the most pressing first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

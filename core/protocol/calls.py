@@ -35,6 +35,7 @@ class Catalogue:
     resources: tuple[bytes, ...] = ()
     resource_templates: tuple[bytes, ...] = ()
     tool_names: frozenset[str] = frozenset()
+    truncated: frozenset[str] = frozenset()  # which of the lists were cut, by field
 
 
 class ConnectionLost(Exception):
@@ -42,7 +43,7 @@ class ConnectionLost(Exception):
 
 
 class CallTimeout(Exception):
-    """The server did not answer a request in time; it was told that we gave up."""
+    """The server did not answer a request in time; ``str()`` goes on after "gave"."""
 
 
 class TooBusy(Exception):

@@ -1,8 +1,7 @@
 """Bytes from a pipe to lines, and what is no line to a named violation.
 
 The stdio transport delimits messages by newlines (MCP 2025-11-25, basic/transports#stdio).
-Chunks are kept in a list until their line is whole, so a long line costs one copy. A line over
-the cap is dropped up to its newline, and the stream goes on.
+A line over the cap is dropped up to its newline, and the stream goes on.
 """
 
 from __future__ import annotations
@@ -27,11 +26,14 @@ class LineFramer:
 
     def __init__(self, limit: int = LINE_LIMIT) -> None:
         self._limit = limit
-        self._parts: list[bytes] = []
-        self._held = 0  # bytes in _parts, or of the oversize line so far
+        self._line = bytearray()  # the unfinished line; while dropping, its last bytes
         self._head = b""
-        self._tail = b""
-        self._dropping = False
+        self._dropped = 0  # bytes of the unfinished line, once it is over the cap
+
+    @property
+    def dropping(self) -> bool:
+        """Whether the line that comes in is over the cap."""
+        return self._dropped > 0
 
     def feed(self, chunk: bytes) -> list[bytes | Oversize]:
         """Everything that became whole; blank lines are left out."""
@@ -45,7 +47,7 @@ class LineFramer:
             frames.append(frame)
         if rest:
             *lines, last = rest.split(b"\n")
-            frames.extend(line for line in lines if line and line != b"\r")
+            frames.extend(self._capped(line) for line in lines if line and line != b"\r")
             if last:
                 self._hold(last)
         return frames
@@ -54,25 +56,30 @@ class LineFramer:
         """What was left without a newline when the stream ended."""
         return self._finish(b"") or None
 
+    def _capped(self, line: bytes) -> bytes | Oversize:
+        if len(line) > self._limit:
+            return Oversize(len(line), line[:EDGE], line[-EDGE:])
+        return line
+
     def _hold(self, part: bytes) -> None:
-        self._held += len(part)
-        if self._dropping:
-            self._tail = (self._tail + part)[-EDGE:]
-        elif self._held > self._limit:
-            whole = b"".join((*self._parts, part))
-            self._parts.clear()
-            self._head, self._tail, self._dropping = whole[:EDGE], whole[-EDGE:], True
-        else:
-            self._parts.append(part)
+        if self._dropped:
+            self._dropped += len(part)
+            self._line += part[-EDGE:]
+            del self._line[:-EDGE]
+            return
+        self._line += part
+        if len(self._line) > self._limit:
+            self._dropped = len(self._line)
+            self._head = bytes(self._line[:EDGE])
+            self._line = self._line[-EDGE:]
 
     def _finish(self, part: bytes) -> bytes | Oversize:
-        if not self._parts and not self._dropping:
-            return b"" if part == b"\r" else part
+        if not self._line:
+            return b"" if part == b"\r" else self._capped(part)
         self._hold(part)
-        held, self._held = self._held, 0
-        if self._dropping:
-            self._dropping = False
-            return Oversize(held, self._head, self._tail)
-        line = b"".join(self._parts)
-        self._parts.clear()
+        line = bytes(self._line)
+        self._line = bytearray()
+        if self._dropped:
+            length, self._dropped = self._dropped, 0
+            return Oversize(length, self._head, line)
         return b"" if line == b"\r" else line

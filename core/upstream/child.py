@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from subprocess import PIPE
+from typing import Protocol
 
 from core.protocol.framing import LineFramer, Oversize
 from core.upstream.exit_watch import watch_exit
+from core.upstream.intake import Frame, Intake
 from core.upstream.process_tree import Force, end_tree
+from core.upstream.throttle import Garbage, Throttle
 
 if sys.platform == "win32":
     from asyncio.windows_utils import Popen  # its pipes are of the kind the loop can read
@@ -20,7 +23,10 @@ else:
     from subprocess import Popen
 
 STDERR_LINE = 16 * 1024  # bytes of one stderr line that are kept
+STDERR_LINE_COST = 256  # bytes that a line counts for beside its own
+STDERR_RATE = 8 * 1024 * 1024  # bytes per second that are read
 DRAIN = 0.1  # seconds for what the process wrote just before it ended
+DRAIN_LIMIT = 2.0  # seconds for all of it, if there is much
 CLOSED_BUT_ALIVE = 0.5  # seconds between the end of its output and its own end
 REAP = 2.0  # seconds the system gets to report a killed process
 
@@ -38,6 +44,25 @@ class Grace:
     after_terminate: float = 5.0
 
 
+class Listener(Protocol):
+    """Who is told what a child does."""
+
+    def received(self, frame: Frame) -> bool:
+        """A line of its output; whether it was one that may be there."""
+
+    def said(self, line: str) -> None:
+        """A line of its stderr."""
+
+    def stirred(self) -> None:
+        """Something came on its stderr, perhaps not a whole line."""
+
+    def input_full(self) -> None:
+        """It does not read: write no more than must be."""
+
+    def input_free(self) -> None:
+        """It reads again."""
+
+
 class Child:
     """``gone`` is done once the process has ended, or has closed a pipe we need and lives on.
 
@@ -46,20 +71,22 @@ class Child:
     a file that is no program to a shell.
     """
 
-    def __init__(
-        self, on_frame: Callable[[bytes | Oversize], None], on_log: Callable[[str], None]
-    ) -> None:
+    def __init__(self, listener: Listener) -> None:
         self._loop = asyncio.get_running_loop()
-        self._on_frame = on_frame
-        self._on_log = on_log
-        self._output = LineFramer()
-        self._errors = LineFramer(STDERR_LINE)
+        self._listener = listener
+        self._garbage = Garbage()
+        stderr = Throttle(STDERR_RATE, STDERR_RATE)
+        self._intakes = {
+            STDOUT: Intake(LineFramer(), self._take, self._garbage_came),
+            STDERR: Intake(LineFramer(STDERR_LINE), self._log, stderr.spend),
+        }
         self._exited: asyncio.Future[None] = self._loop.create_future()
         self._process: Popen[bytes] | None = None
         self._stdin: asyncio.WriteTransport | None = None
         self._readers: list[asyncio.ReadTransport] = []
         self._lost: set[int] = set()  # the pipes that are closed
         self._closing = False
+        self._drained_by = 0.0
         self._settling: asyncio.TimerHandle | None = None
         self.closed_pipe = ""  # "input" or "output": the first one it closed while alive
         self.gone: asyncio.Future[None] = self._loop.create_future()
@@ -102,7 +129,13 @@ class Child:
         self._stdin, _ = await loop.connect_write_pipe(partial(_Pipe, self, STDIN), process.stdin)
         for number, pipe in ((STDOUT, process.stdout), (STDERR, process.stderr)):
             reader, _ = await loop.connect_read_pipe(partial(_Pipe, self, number), pipe)
+            self._intakes[number].attach(reader)
             self._readers.append(reader)
+
+    @property
+    def flooded(self) -> bool:
+        """Whether it was ended because it wrote garbage without an end."""
+        return self._garbage.flood
 
     @property
     def started(self) -> bool:
@@ -131,9 +164,10 @@ class Child:
         if self._process is None:
             return
         self._closing = True
+        self._intakes[STDOUT].discard()
         try:
             if self._stdin is not None:
-                self._stdin.close()
+                self._end_input(self._stdin)
             if not await self._ended_within(grace.after_eof):
                 end_tree(self.pid, Force.TERMINATE)
                 await self._ended_within(grace.after_terminate)
@@ -142,6 +176,13 @@ class Child:
             end_tree(self.pid, Force.KILL)
             await self._ended_within(REAP)
             self._release()
+
+    def _end_input(self, stdin: asyncio.WriteTransport) -> None:
+        # What it has not read so far it will not read now, and would not see the end.
+        if stdin.get_write_buffer_size():
+            stdin.abort()
+        else:
+            stdin.close()
 
     def _release(self) -> None:
         """Close our ends of the pipes, whoever holds the others."""
@@ -163,32 +204,30 @@ class Child:
     # --- what the loop reports ----------------------------------------------------------------
 
     def received(self, pipe: int, data: bytes) -> None:
-        if pipe == STDOUT:
-            for frame in self._output.feed(data):
-                self._on_frame(frame)
-        else:
-            for line in self._errors.feed(data):
-                self._log(line)
+        if pipe == STDERR:
+            self._listener.stirred()
+        self._intakes[pipe].received(data)
 
     def lost(self, pipe: int) -> None:
         """One of the pipes is closed, by the process or by us."""
         self._lost.add(pipe)
-        framer, take = {
-            STDIN: (None, None),
-            STDOUT: (self._output, self._on_frame),
-            STDERR: (self._errors, self._log),
-        }[pipe]
-        left = framer.end() if framer is not None else None
-        if left is not None and take is not None:
-            take(left)
+        if pipe != STDIN:
+            self._intakes[pipe].ended()
         if pipe == STDOUT and self._exited.done():
             self._settle_in(0)  # nothing more can come
         elif pipe != STDERR and not self._exited.done() and not self._closing:
             self.closed_pipe = self.closed_pipe or ("output" if pipe == STDOUT else "input")
             self._settle_in(CLOSED_BUT_ALIVE)
 
+    def input_full(self) -> None:
+        self._listener.input_full()
+
+    def input_free(self) -> None:
+        self._listener.input_free()
+
     def _process_exited(self) -> None:
         self._exited.set_result(None)
+        self._drained_by = self._loop.time() + DRAIN_LIMIT
         # Grandchildren may hold the pipes open; they have no business without their parent.
         end_tree(self.pid, Force.KILL)
         self._settle_in(0 if self.closed_pipe == "output" else DRAIN)
@@ -203,15 +242,32 @@ class Child:
         self._settling = self._loop.call_at(due, self._settle)
 
     def _settle(self) -> None:
-        if not self.gone.done():
+        self._settling = None
+        behind = self._intakes[STDOUT].behind and not self._garbage.flood
+        if behind and self._exited.done() and self._loop.time() < self._drained_by:
+            self._settle_in(DRAIN)  # it wrote much just before it ended
+        elif not self.gone.done():
             self.gone.set_result(None)
 
-    def _log(self, frame: bytes | Oversize) -> None:
+    def _take(self, frame: Frame) -> float:
+        if self._listener.received(frame):
+            return 0.0
+        # The bytes of a line over the cap were counted as they came.
+        return 1.0 if isinstance(frame, Oversize) else float(len(frame))
+
+    def _garbage_came(self, size: float, now: float) -> float:
+        wait = self._garbage.took(size, now)
+        if self._garbage.flood and not self._exited.done():
+            end_tree(self.pid, Force.KILL)
+        return wait
+
+    def _log(self, frame: Frame) -> float:
         if isinstance(frame, Oversize):
             text = f"{frame.head.decode(errors='replace')}… ({frame.length} bytes in one line)"
-        else:
-            text = frame.decode(errors="replace").rstrip("\r")
-        self._on_log(text)
+            self._listener.said(text)
+            return STDERR_LINE_COST
+        self._listener.said(frame.decode(errors="replace").rstrip("\r"))
+        return STDERR_LINE_COST + len(frame)
 
 
 class _Pipe(asyncio.Protocol):
@@ -223,6 +279,12 @@ class _Pipe(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._child.received(self._number, data)
+
+    def pause_writing(self) -> None:
+        self._child.input_full()
+
+    def resume_writing(self) -> None:
+        self._child.input_free()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._child.lost(self._number)

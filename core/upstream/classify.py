@@ -75,6 +75,16 @@ def pipe_closed(pipe: str, log: str) -> Fault:
     return Fault(FaultCode.OUTPUT_CLOSED, message, log)
 
 
+def flooded(log: str) -> Fault:
+    """A server that was ended because reading it would have cost everybody else their time."""
+    return Fault(
+        FaultCode.STDOUT_FLOOD,
+        "Flooded its output with text that is no MCP message, so it was ended. Its log shows "
+        "the text; a server must write such text to stderr.",
+        log,
+    )
+
+
 def exited(returncode: int, was_ready: bool, log: str) -> Fault:
     """A process that ended by itself; ``log`` is its last stderr lines."""
     how = _how(returncode)

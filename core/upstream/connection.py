@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from core.model.config import EnvironmentPolicy, ServerConfig, Stdio
-from core.model.faults import Fault, FaultCode
-from core.model.status import Peer
+from core.model.faults import Action, Fault, FaultCode
+from core.model.status import Concern, Peer
 from core.ports import Link
 from core.protocol.calls import CallTimeout, ConnectionLost, TooBusy
 from core.telemetry.counters import Counters
@@ -24,20 +23,24 @@ from core.upstream.child import Child, Grace
 from core.upstream.environment import MissingSecret, SearchPath, redacted
 from core.upstream.handshake import (
     CHANGES,
+    ENTRIES_LIMIT,
     BadHandshake,
     Introduction,
     list_everything,
     shake_hands,
     tools_of,
 )
+from core.upstream.intake import Frame
 from core.upstream.launch import Launch, prepare
 from core.upstream.multiplexer import Limits, Multiplexer
 from core.upstream.ownership import end_marked
+from core.upstream.patience import LONGEST, Patience
 from core.upstream.reaper import Reaper
+from core.upstream.server_log import ServerLog
 from core.upstream.starts import Starts, Turn
 
 REFRESH_EVERY = 2.0  # seconds at least between two re-readings of a server's lists
-LOG_LINES = 20  # last stderr lines kept for messages
+HANGS = 3  # requests in a row without an answer after which a person is told
 
 log = logging.getLogger(__name__)
 
@@ -117,21 +120,25 @@ class _Connection:
         self._config = config
         self._link = link
         self._launch = launch
-        self._write_log = connector.open_log(config)
-        self._last_lines: deque[str] = deque(maxlen=LOG_LINES)
-        self._ready = False
         loop = asyncio.get_running_loop()
+        self._log = ServerLog(connector.open_log(config), launch.secrets, loop.time)
+        self._deadline: asyncio.Timeout | None = None  # set during the hand-shake
+        self._patience: Patience | None = None
+        self._peer: Peer | None = None  # set once it is ready
+        self._hangs = 0  # requests in a row that were not answered in time
+        self._violations = 0
         self._down: asyncio.Future[None] = loop.create_future()
         self._stale: set[str] = set()  # lists the server said have changed
         self._stale_told: asyncio.Future[None] = loop.create_future()
         self._refreshed_at = 0.0
+        self.child = Child(self)
         self._session = Multiplexer(
-            self._send,
+            self.child.write,
             limits=self._limits,
             violation=self._violation,
             notified=self._notified,
+            hung=self._hung,
         )
-        self.child = Child(self._session.received, self._log)
 
     async def run(self, reaper: Reaper) -> Fault | None:
         """Returns why it ended; the caller closes the child."""
@@ -149,22 +156,26 @@ class _Connection:
         finally:
             self._link.closing.remove_done_callback(self._bring_down)
             self._session.lose()
+            self._log.close()
 
     async def _talk(self) -> Fault | None:
-        limit = self._config.init_timeout
+        now = asyncio.get_running_loop().time()
+        command = self._launch.argv[0]
+        self._patience = patience = Patience(command, self._config.init_timeout, now)
         try:
-            async with asyncio.timeout(limit):
+            async with asyncio.timeout_at(patience.until) as self._deadline:
                 introduction = await shake_hands(self._session, self._connector.version)
                 self._session.catalogue = await list_everything(self._session, self._violation)
         except (TimeoutError, CallTimeout):
-            return classify.handshake_timeout(limit, self._log_tail())
+            return classify.handshake_timeout(patience.seconds, self._log.tail())
         except BadHandshake as error:
             why = redacted(str(error), self._launch.secrets)
-            return classify.handshake_invalid(why, self._log_tail())
-        self._ready = True
+            return classify.handshake_invalid(why, self._log.tail())
+        finally:
+            self._deadline = None
         self._turn.end()
-        peer = self._peer(introduction)
-        self._link.connected(self._session, peer)
+        self._peer = self._known(introduction)
+        self._link.connected(self._session, self._peer)
         while not self._down.done():
             await asyncio.wait([self._down, self._stale_told], return_when=asyncio.FIRST_COMPLETED)
             if self._stale:
@@ -193,12 +204,13 @@ class _Connection:
             )
             self._mark_stale(stale)
             return
-        self._link.peer_changed(self._peer(introduction))
+        self._peer = self._known(introduction)
+        self._link.peer_changed(self._peer)
         for method, fields in CHANGES.items():
             if stale.intersection(fields):
                 self._session.broadcast(method, b"")
 
-    def _peer(self, introduction: Introduction) -> Peer:
+    def _known(self, introduction: Introduction) -> Peer:
         catalogue = self._session.catalogue
         tools = tools_of(catalogue.tools, self._violation)
         names = frozenset(tool.name for tool in tools)
@@ -211,18 +223,62 @@ class _Connection:
             tools=tools,
             prompt_count=len(catalogue.prompts),
             resource_count=len(catalogue.resources),
+            concerns=self._concerns(),
         )
+
+    def _concerns(self) -> tuple[Concern, ...]:
+        concerns = []
+        if self._hangs >= HANGS:
+            text = f"It did not answer the last {HANGS} requests in time. Restart it."
+            concerns.append(Concern(text, Action.RESTART))
+        for field in sorted(self._session.catalogue.truncated):
+            what = field.removesuffix("s").replace("_", " ")
+            text = f"{what.capitalize()} list truncated: it is endless, or over {ENTRIES_LIMIT}."
+            concerns.append(Concern(text))
+        return tuple(concerns)
 
     def _limits(self) -> Limits:
         newest = self._link.config
         # The hand-shake has a limit of its own, however short calls may be.
-        timeout = newest.call_timeout if self._ready else self._config.init_timeout
+        timeout = newest.call_timeout if self._peer else max(LONGEST, self._config.init_timeout)
         return Limits(newest.max_concurrent_requests, timeout)
 
     # --- what arrives -------------------------------------------------------------------------
 
-    def _send(self, line: bytes) -> None:
-        self.child.write(line)
+    def received(self, frame: Frame) -> bool:
+        before = self._violations
+        self._session.received(frame)
+        return self._violations == before
+
+    def said(self, line: str) -> None:
+        self._log.said(line)
+
+    def stirred(self) -> None:
+        """Give a server more time to start while it is still being downloaded."""
+        deadline, patience = self._deadline, self._patience
+        if deadline is None or patience is None or deadline.expired():
+            return
+        known = patience.stretched
+        patience.stirred(asyncio.get_running_loop().time())
+        if patience.stretched:
+            deadline.reschedule(patience.until)
+            if not known:
+                self._link.fetching()
+
+    def input_full(self) -> None:
+        self._session.input_full()
+
+    def input_free(self) -> None:
+        self._session.input_free()
+
+    def _hung(self, hangs: int) -> None:
+        """Tell when a server stops answering, and when it answers again."""
+        worse = self._hangs < HANGS <= hangs
+        better = hangs < HANGS <= self._hangs
+        self._hangs = hangs
+        if (worse or better) and self._peer is not None:
+            self._peer = replace(self._peer, concerns=self._concerns())
+            self._link.peer_changed(self._peer)
 
     def _notified(self, method: str, params: bytes) -> None:
         changed = CHANGES.get(method)
@@ -243,22 +299,21 @@ class _Connection:
 
     def _violation(self, kind: str, what: str) -> None:
         self._connector.counters.protocol_violations.inc(self._config.name, kind)
-        self._write_log(redacted(f"[not MCP: {kind}] {what}", self._launch.secrets))
-
-    def _log(self, line: str) -> None:
-        line = redacted(line, self._launch.secrets)
-        self._last_lines.append(line)
-        self._write_log(line)
-
-    def _log_tail(self) -> str:
-        return "\n".join(self._last_lines)
+        self._log.note(f"[not MCP: {kind}] {what}")
+        if not self._violations:
+            why = redacted(what, self._launch.secrets)
+            facts = {"server": self._config.name, "kind": kind, "what": why}
+            log.warning("server sends what is not MCP; more is in its log", extra={"fields": facts})
+        self._violations += 1
 
     # --- the end ------------------------------------------------------------------------------
 
     def _why_ended(self) -> Fault | None:
         if self._link.closing.done():
             return None
+        if self.child.flooded:
+            return classify.flooded(self._log.tail())
         returncode = self.child.returncode
         if returncode is None:
-            return classify.pipe_closed(self.child.closed_pipe, self._log_tail())
-        return classify.exited(returncode, self._ready, self._log_tail())
+            return classify.pipe_closed(self.child.closed_pipe, self._log.tail())
+        return classify.exited(returncode, self._peer is not None, self._log.tail())

@@ -137,18 +137,23 @@ async def list_everything(
         field: await _all_pages(session, first[field], method, member, odd)
         for field, (method, member) in wanted.items()
     }
+    truncated = {field for field, (_, cut) in lists.items() if cut}
+    entries = {field: entries for field, (entries, _) in lists.items()}
     return Catalogue(
-        tools=lists.get("tools", known.tools),
-        prompts=lists.get("prompts", known.prompts),
-        resources=lists.get("resources", known.resources),
-        resource_templates=lists.get("resource_templates", known.resource_templates),
+        tools=entries.get("tools", known.tools),
+        prompts=entries.get("prompts", known.prompts),
+        resources=entries.get("resources", known.resources),
+        resource_templates=entries.get("resource_templates", known.resource_templates),
+        truncated=known.truncated - lists.keys() | truncated,
     )
 
 
 async def _all_pages(
     session: Multiplexer, call: Call, method: str, member: str, odd: Callable[[str, str], None]
-) -> tuple[bytes, ...]:
+) -> tuple[tuple[bytes, ...], bool]:
+    """The entries, and whether there were more than are taken."""
     entries: list[bytes] = []
+    cut = False
     cursors: set[bytes] = set()
     while True:
         reply = await _reply(call)
@@ -165,12 +170,13 @@ async def _all_pages(
         cursor = bytes(page.get("nextCursor", b"null"))
         if cursor == b"null":
             break
-        if cursor in cursors or len(entries) >= ENTRIES_LIMIT:
+        cut = cursor in cursors or len(entries) >= ENTRIES_LIMIT
+        if cut:
             odd("list_endless", f"{method}: cut after {len(entries)} entries")
             break
         cursors.add(cursor)
         call = session.start(method, b'{"cursor":%b}' % cursor)
-    return tuple(entries[:ENTRIES_LIMIT])
+    return tuple(entries[:ENTRIES_LIMIT]), cut or len(entries) > ENTRIES_LIMIT
 
 
 def tools_of(entries: tuple[bytes, ...], odd: Callable[[str, str], None]) -> tuple[Tool, ...]:

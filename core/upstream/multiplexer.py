@@ -27,9 +27,15 @@ from core.protocol.calls import (
 )
 from core.protocol.codes import Code
 from core.protocol.envelope import Kind, Malformed
-from core.protocol.framing import EDGE, Oversize
+from core.protocol.framing import EDGE, LINE_LIMIT, Oversize
 
 WAITING_LIMIT = 256  # requests kept for one server beyond those in flight
+WAITING_BYTES = 16 * 1024 * 1024  # with so much in them no further ones are kept
+LONGEST_CALL = 900.0  # seconds, however much progress a server reports
+UNREAD_LIMIT = 10.0  # seconds a server may leave its input unread
+UNREAD_BYTES = 1024 * 1024  # of notifications and answers kept for a server that does not read
+TIMER_RESOLUTION = 0.002  # seconds; a timer may fire so much too early
+REASON_LENGTH = 200  # characters of a reason for cancelling that are passed on
 ABANDONED_KEPT = 1024  # ids whose late answers are expected and dropped in silence
 
 # Where serialisers put the envelope's id: at the very start, or at the very end. An "id" further
@@ -43,14 +49,18 @@ _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Requests in flight at the same time, and seconds each gets from being asked."""
+    """Requests in flight at the same time, and seconds each gets after it was last heard of."""
 
     concurrency: int
     timeout: float
 
 
 class Multiplexer:
-    """Implements ``core.protocol.calls.Session`` over a way to write lines."""
+    """Implements ``core.protocol.calls.Session`` over a way to write lines.
+
+    While the server does not read (``input_full`` to ``input_free``), requests wait here and
+    not in the pipe, where they could not be taken back.
+    """
 
     def __init__(
         self,
@@ -59,6 +69,7 @@ class Multiplexer:
         limits: Callable[[], Limits],
         violation: Callable[[str, str], None],
         notified: Notify,
+        hung: Callable[[int], None],
     ) -> None:
         self.hello = Hello("")
         self.catalogue = Catalogue()
@@ -66,6 +77,7 @@ class Multiplexer:
         self._limits = limits  # asked anew for each request, since a person may change them
         self._violation = violation  # (kind, what) of something MCP does not allow
         self._notified = notified
+        self._hung = hung  # how many requests in a row were not answered in time
         self._loop = asyncio.get_running_loop()
         self._next_id = 1
         self._in_flight: dict[bytes, _Pending] = {}  # by id as JSON
@@ -73,6 +85,12 @@ class Multiplexer:
         self._abandoned: deque[bytes] = deque(maxlen=ABANDONED_KEPT)
         self._listeners: dict[object, Notify] = {}
         self._lost = False
+        self._hangs = 0
+        self._sending: _Pending | None = None
+        self._stuck: _Pending | None = None  # the request that filled the pipe
+        self._full: asyncio.TimerHandle | None = None  # set while the server does not read
+        self._full_since = 0.0
+        self._unread = 0  # bytes written all the same, of what is no request
 
     # --- the askers' side ---------------------------------------------------------------------
 
@@ -81,13 +99,18 @@ class Multiplexer:
             raise ConnectionLost("the connection is closing")
         if len(self._waiting) >= WAITING_LIMIT:
             raise TooBusy(f"{WAITING_LIMIT} requests already wait for this server")
+        if sum(len(pending.params) for pending in self._waiting) >= WAITING_BYTES:
+            raise TooBusy(f"{WAITING_BYTES >> 20} MiB of requests already wait for this server")
+        now = self._loop.time()
+        if self._full is not None and now - self._full_since >= UNREAD_LIMIT:
+            raise TooBusy(f"it has not read its input for {now - self._full_since:.0f} s")
         call = Call()
         call.upstream_id = self._next_id
         self._next_id += 1
         limits = self._limits()
-        pending = _Pending(call, method, params, limits.timeout)
-        pending.timer = self._loop.call_later(limits.timeout, self._expire, pending)
-        if len(self._in_flight) < limits.concurrency:
+        pending = _Pending(call, method, params, limits.timeout, now)
+        pending.timer = self._loop.call_at(pending.due, self._expire, pending)
+        if self._may_send(limits):
             self._send(pending)
         else:
             self._waiting.append(pending)
@@ -105,7 +128,7 @@ class Multiplexer:
 
     def notify(self, method: str, params: bytes) -> None:
         if not self._lost:
-            self._write(envelope.notification(method, params) + b"\n")
+            self._tell(envelope.notification(method, params))
 
     def listen(self, notify: Notify) -> Callable[[], None]:
         key = object()
@@ -122,7 +145,12 @@ class Multiplexer:
     def received(self, frame: bytes | Oversize) -> None:
         """Take one line of the server's; nothing it may hold raises."""
         if isinstance(frame, Oversize):
-            self._refuse("too_long", frame.head, frame.tail, f"{frame.length} bytes in one line")
+            self._refuse(
+                "too_long",
+                frame.head,
+                frame.tail,
+                f"{frame.length} bytes in one line, {LINE_LIMIT >> 20} MiB are taken",
+            )
             return
         try:
             message = envelope.decode(frame)
@@ -140,9 +168,26 @@ class Multiplexer:
             case Kind.REQUEST:
                 self._requested(bytes(message.id), str(message.method))
 
+    def input_full(self) -> None:
+        """The server does not read what it was sent."""
+        if self._full is None and not self._lost:
+            self._full_since = self._loop.time()
+            self._stuck = self._sending
+            self._full = self._loop.call_later(UNREAD_LIMIT, self._give_up_writing)
+
+    def input_free(self) -> None:
+        """It reads again."""
+        if self._full is not None:
+            self._full.cancel()
+            self._full = None
+            self._unread = 0
+            self._send_next()
+
     def lose(self) -> None:
         """The connection is over: everyone still waiting learns it at once."""
         self._lost = True
+        if self._full is not None:
+            self._full.cancel()
         unanswered = [*self._in_flight.values(), *self._waiting]
         self._in_flight.clear()
         self._waiting.clear()
@@ -158,11 +203,38 @@ class Multiplexer:
         params = pending.params
         if b'"progressToken"' in params:
             params, pending.token = _with_token(params, request_id)
+        pending.params = b""  # sent once, and never again
+        self._sending = pending
         self._write(envelope.request(request_id, pending.method, params) + b"\n")
+        self._sending = None
+
+    def _may_send(self, limits: Limits) -> bool:
+        return self._full is None and len(self._in_flight) < limits.concurrency
 
     def _send_next(self) -> None:
-        while self._waiting and len(self._in_flight) < self._limits().concurrency:
+        while self._waiting and self._may_send(self._limits()):
             self._send(self._waiting.popleft())
+
+    def _tell(self, message: bytes) -> None:
+        """Send what is no request; a server that does not read gets only so much of it."""
+        if self._full is not None:
+            self._unread += len(message)
+            if self._unread > UNREAD_BYTES:
+                self._violation("unread", "it does not read, so a message to it was dropped")
+                return
+        self._write(message + b"\n")
+
+    def _give_up_writing(self) -> None:
+        """Fail what waits, and the request that stopped half-way."""
+        why = f"because it has not read its input for {UNREAD_LIMIT:g} s"
+        unsent, self._waiting = [*self._waiting], deque()
+        stuck = self._stuck
+        if stuck is not None and b"%d" % stuck.call.upstream_id in self._in_flight:
+            self._abandon(stuck, "The request could not be sent.")
+            unsent.append(stuck)
+        for pending in unsent:
+            pending.settle()
+            pending.call.fail(CallTimeout(f"no answer to {pending.method}, {why}"))
 
     def _answered(self, request_id: bytes, reply: Reply) -> None:
         pending = self._in_flight.pop(request_id, None)
@@ -172,6 +244,9 @@ class Multiplexer:
             return
         pending.settle()
         pending.call.finish(reply)
+        if self._hangs:
+            self._hangs = 0
+            self._hung(0)
         self._send_next()
 
     def _notification(self, method: str, params: bytes) -> None:
@@ -184,6 +259,7 @@ class Multiplexer:
             if token not in self._abandoned:
                 self._violation("unknown_token", f"progress for {token[:64]!r}, never asked")
             return
+        pending.heard = self._loop.time()
         rest["progressToken"] = msgspec.Raw(pending.token)
         pending.call.event(method, msgspec.json.encode(rest))
 
@@ -198,7 +274,7 @@ class Multiplexer:
                 Code.METHOD_NOT_FOUND, f"{method} is not offered by this client"
             )
             answer = envelope.error(request_id, why)
-        self._write(answer + b"\n")
+        self._tell(answer)
 
     def _refuse(self, kind: str, head: bytes, tail: bytes, why: str) -> None:
         """Count what cannot be read; if it was an answer, its asker gets an error."""
@@ -212,19 +288,26 @@ class Multiplexer:
             self._answered(match[1], reply)
 
     def _expire(self, pending: _Pending) -> None:
-        failure = CallTimeout(f"no answer to {pending.method} in {pending.timeout:g} s")
+        if pending.due > self._loop.time() + TIMER_RESOLUTION:  # progress was reported meanwhile
+            pending.timer = self._loop.call_at(pending.due, self._expire, pending)
+            return
         if pending in self._waiting:
             self._waiting.remove(pending)
+            failure = f"no answer to {pending.method}: it had to wait {pending.timeout:g} s"
         else:
             self._abandon(pending, "The request timed out.")
-        pending.call.fail(failure)
+            took = round(self._loop.time() - pending.asked, 1)
+            failure = f"no answer to {pending.method} in {took:g} s and was told to stop"
+            self._hangs += 1
+            self._hung(self._hangs)
+        pending.call.fail(CallTimeout(failure))
 
     def _abandon(self, pending: _Pending, reason: str) -> None:
         request_id = b"%d" % pending.call.upstream_id
         pending.settle()
         self._in_flight.pop(request_id, None)
         self._abandoned.append(request_id)
-        told = {"requestId": pending.call.upstream_id, "reason": reason}
+        told = {"requestId": pending.call.upstream_id, "reason": reason[:REASON_LENGTH]}
         self.notify("notifications/cancelled", msgspec.json.encode(told))
         self._send_next()
 
@@ -232,15 +315,22 @@ class Multiplexer:
 class _Pending:
     """A request waiting for its turn or for its answer."""
 
-    __slots__ = ("call", "method", "params", "timeout", "timer", "token")
+    __slots__ = ("asked", "call", "heard", "method", "params", "timeout", "timer", "token")
 
-    def __init__(self, call: Call, method: str, params: bytes, timeout: float) -> None:
+    def __init__(self, call: Call, method: str, params: bytes, timeout: float, now: float) -> None:
         self.call = call
         self.method = method
         self.params = params
-        self.timeout = timeout  # seconds
+        self.timeout = timeout  # seconds of silence
+        self.asked = self.heard = now
         self.token = b""  # the asker's progress token, as JSON
         self.timer: asyncio.TimerHandle | None = None
+
+    @property
+    def due(self) -> float:
+        """When it is given up: after some silence, or after all a call may take."""
+        longest = max(LONGEST_CALL, self.timeout)
+        return min(self.heard + self.timeout, self.asked + longest)
 
     def settle(self) -> None:
         if self.timer is not None:
