@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from core.model.config import EnvironmentPolicy, Setting, Stdio
+from core.upstream.process_tree import Force, end_tree
 
 SAFE = frozenset(
     {
@@ -115,8 +116,9 @@ class SearchPath:
     ``shell_answered`` tells, after that, whether it did.
     """
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
+    def __init__(self, environ: Mapping[str, str], limit: float = SHELL_LIMIT) -> None:
         self._environ = environ
+        self._limit = limit
         self._lock = asyncio.Lock()
         self._path: str | None = None
         self.shell_answered = False
@@ -124,7 +126,7 @@ class SearchPath:
     async def get(self) -> str:
         async with self._lock:  # the first few servers ask at the same moment
             if self._path is None:
-                shell = await asyncio.to_thread(_login_shell_path, self._environ)
+                shell = await asyncio.to_thread(_login_shell_path, self._environ, self._limit)
                 self.shell_answered = bool(shell)
                 own = str(Path(sys.executable).parent)
                 self._path = merged(self._environ.get("PATH", os.defpath), shell, own)
@@ -137,25 +139,32 @@ def merged(*paths: str) -> str:
     return os.pathsep.join(dict.fromkeys(entry for entry in entries if entry))
 
 
-def _login_shell_path(environ: Mapping[str, str]) -> str:
+def _login_shell_path(environ: Mapping[str, str], limit: float) -> str:
     """What PATH is in the person's terminal; empty when it cannot be learnt."""
     shell = environ.get("SHELL", "")
     if sys.platform == "win32" or not shell:
         return ""
     mark = "mcpproxy-path:"
     try:
-        told = subprocess.run(
+        process = subprocess.Popen(
             [shell, "-ilc", f'printf "\\n{mark}%s\\n" "$PATH"'],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env=dict(environ),
             start_new_session=True,
-            timeout=SHELL_LIMIT,
-            check=False,
-        ).stdout.decode(errors="replace")
-    except (OSError, subprocess.TimeoutExpired) as error:
+        )
+    except OSError as error:
         log.warning("login shell not asked", extra={"fields": {"shell": shell, "why": str(error)}})
         return ""
+    try:
+        output, _ = process.communicate(timeout=limit)
+    except subprocess.TimeoutExpired:
+        # Some wait for a person, others for a daemon that holds their output. What was said
+        # counts all the same; what its start files started must not stay.
+        end_tree(process.pid, Force.KILL)
+        output, _ = process.communicate()
+        log.warning("login shell ended after its limit", extra={"fields": {"shell": shell}})
+    told = output.decode(errors="replace")
     lines = [line for line in told.splitlines() if line.startswith(mark)]
     return lines[-1].removeprefix(mark) if lines else ""
