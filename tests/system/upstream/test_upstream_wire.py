@@ -149,7 +149,7 @@ async def test_a_call_that_is_not_answered_in_time() -> None:
     """The asker gets CallTimeout, the server is told, and stays ready for others (F08)."""
     async with ready(call_timeout=0.3) as talk:
         call = talk.start("mute")
-        with pytest.raises(CallTimeout, match=r"no answer to tools/call in 0\.3 s"):
+        with pytest.raises(CallTimeout, match="no answer to tools/call"):
             await answer(call)
         (told,) = await methods(talk, "notifications/cancelled")
         assert told["params"]["requestId"] == call.upstream_id

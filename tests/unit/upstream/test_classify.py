@@ -1,0 +1,87 @@
+"""Every way to fail has its code, and a sentence that a person can act on."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+
+import pytest
+
+from core.model.faults import Fault, FaultCode, FaultKind
+from core.upstream import classify
+
+BY_ERRNO = {
+    errno.EMFILE: FaultCode.RESOURCES,
+    errno.ENFILE: FaultCode.RESOURCES,
+    errno.EAGAIN: FaultCode.RESOURCES,
+    errno.ENOMEM: FaultCode.RESOURCES,
+    errno.EACCES: FaultCode.SPAWN_EACCES,
+    errno.EPERM: FaultCode.SPAWN_EACCES,
+    errno.ENOEXEC: FaultCode.SPAWN_ENOEXEC,
+    errno.ENOENT: FaultCode.SPAWN_ENOEXEC,  # the program was found before: its interpreter was not
+    errno.E2BIG: FaultCode.SPAWN_ENOEXEC,
+}
+
+
+def spawn_error(number: int) -> Fault:
+    return classify.spawn_failed("server", OSError(number, os.strerror(number)))
+
+
+@pytest.mark.parametrize("number", BY_ERRNO)
+def test_what_the_system_says_about_a_start(number: int) -> None:
+    """Out of room is tried again by itself, everything else needs a person."""
+    fault = spawn_error(number)
+    assert fault.code is BY_ERRNO[number]
+    resources = fault.code is FaultCode.RESOURCES
+    assert fault.kind is (FaultKind.TRANSIENT if resources else FaultKind.TERMINAL)
+
+
+@pytest.mark.parametrize(
+    ("returncode", "code", "how"),
+    [
+        (0, FaultCode.EXIT_EARLY, "exit code 0"),
+        (3, FaultCode.EXIT_EARLY, "exit code 3"),
+        (126, FaultCode.SPAWN_EACCES, "exit code 126"),
+        (127, FaultCode.SPAWN_ENOENT, "exit code 127"),
+        (-signal.SIGSEGV, FaultCode.EXIT_EARLY, "killed by SIGSEGV"),
+        (-200, FaultCode.EXIT_EARLY, "killed by signal 200"),
+    ],
+)
+def test_how_a_process_ended(returncode: int, code: FaultCode, how: str) -> None:
+    """Before it was ready the code tells more; afterwards it crashed, whatever the code."""
+    early = classify.exited(returncode, False, "first\nlast words\n\n")
+    assert early.code is code
+    assert how in early.message
+    assert "last words" in early.message
+    assert early.detail == "first\nlast words\n\n"
+    late = classify.exited(returncode, True, "")
+    assert late.code is FaultCode.CRASHED
+    assert how in late.message
+
+
+def test_every_code_of_a_child_process_is_reached() -> None:
+    """No code stands in the list that nothing can lead to; those of others are named here."""
+    reached = {
+        classify.command_not_found("x", "/bin"),
+        classify.not_executable("x"),
+        classify.no_working_dir("/x"),
+        classify.missing_secret("no value"),
+        classify.handshake_timeout(5.0, "log"),
+        classify.handshake_invalid("no version", "log"),
+        classify.pipe_closed("output", "log"),
+        classify.exited(1, False, ""),
+        classify.exited(1, True, ""),
+        *map(spawn_error, BY_ERRNO),
+    }
+    elsewhere = {FaultCode.UNSUPPORTED, FaultCode.CRASH_LOOP, FaultCode.INTERNAL}
+    missing = set(FaultCode) - {fault.code for fault in reached} - elsewhere
+    assert {code for code in missing if not _is_of_the_connection(code)} == set()
+    for fault in reached:
+        assert fault.message[0].isupper() or fault.message[0] in "'\"n"
+        assert "Traceback" not in fault.message
+
+
+def _is_of_the_connection(code: FaultCode) -> bool:
+    """Codes made where the limit they speak of is kept, not in ``classify``."""
+    return code.name.endswith("_FLOOD")
