@@ -6,8 +6,8 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import TextIO
 import msgspec
 
 from core import __version__
+from core.asgi import ASGIApp, Receive, Scope, Send
 from core.config.file import ConfigFile
 from core.config.schema import Overrides
 from core.doctor.doctor import Doctor
@@ -23,6 +24,7 @@ from core.doctor.examination import Premises
 from core.engine.clock import LoopClock
 from core.engine.engine import Engine
 from core.engine.thread import EngineThread
+from core.engine.watchdog import Watchdog
 from core.gateway.endpoint import Endpoint
 from core.model.config import Config, ServerName
 from core.model.status import EnginePhase, Snapshot
@@ -30,6 +32,8 @@ from core.ports import Door
 from core.search.catalogue import Catalogue
 from core.telemetry.counters import Counters
 from core.telemetry.logging import Logs, fields, server_log_name, start_logging
+from core.telemetry.stacks import write_stacks
+from core.telemetry.unhandled import Unhandled
 from core.upstream.child import Grace
 from core.upstream.connection import StdioConnector
 from core.upstream.environment import SearchPath
@@ -147,7 +151,8 @@ async def _serve(
     started: Callable[[Door], None],
 ) -> None:
     counters = Counters()
-    async with asyncio.TaskGroup() as tasks:
+    asyncio.get_running_loop().set_exception_handler(Unhandled(counters))
+    async with asyncio.TaskGroup() as tasks, AsyncExitStack() as parts:
         connector = StdioConnector(
             version=__version__,
             environ=environ,
@@ -167,16 +172,18 @@ async def _serve(
             counters=counters,
             version=__version__,
         )
-        server = HttpServer(
-            create_app(
-                door=engine,
-                doctor=_doctor(options, environ, connector.search_path),
-                counters=counters,
-                gateway=gateway.app,
-                logs=logs,
-                version=__version__,
-            )
+        watchdog = parts.enter_context(
+            Watchdog(engine, counters, lambda: str(write_stacks(options.log_dir)))
         )
+        app = create_app(
+            door=engine,
+            doctor=_doctor(options, environ, connector.search_path),
+            counters=counters,
+            gateway=gateway.app,
+            logs=logs,
+            version=__version__,
+        )
+        server = HttpServer(_touching(watchdog, app))
         engine.start(config)
         _follow_log_settings(engine, logs)
         await server.start(sockets)
@@ -187,11 +194,32 @@ async def _serve(
         await engine.shutdown_asked.wait()
         log.info("stopping", extra=fields(servers=len(engine.snapshot.servers)))
         engine.refuse_work()
-        await server.stop(REQUESTS_LIMIT)
-        if not await engine.stop_servers(SERVERS_LIMIT):
-            engine.abandon_servers()
+        await _stop(engine, server)
     await reaper.close()
     log.info("stopped")
+
+
+def _touching(watchdog: Watchdog, app: ASGIApp) -> ASGIApp:
+    """Every request is work that could block the loop."""
+
+    def touching(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        watchdog.touch()
+        return app(scope, receive, send)
+
+    return touching
+
+
+async def _stop(engine: Engine, server: HttpServer) -> None:
+    """Requests end, then servers; whoever is asked in haste is not waited for."""
+    haste = asyncio.create_task(engine.haste_asked.wait(), name="haste")
+    haste.add_done_callback(lambda _: server.hurry())
+    await server.stop(REQUESTS_LIMIT)
+    servers = asyncio.create_task(engine.stop_servers(SERVERS_LIMIT), name="stop servers")
+    await asyncio.wait({servers, haste}, return_when=asyncio.FIRST_COMPLETED)
+    haste.cancel()
+    if not (servers.done() and servers.result()):
+        engine.abandon_servers()
+    await servers
 
 
 def _address(tcp: socket.socket) -> str:

@@ -46,6 +46,7 @@ class Engine:
         self.store = Store(clock, counters)
         self.sessions = LiveSessions()
         self.shutdown_asked = asyncio.Event()
+        self.haste_asked = asyncio.Event()  # somebody asked to shut down once more
         self._source = source
         self._supervisor = Supervisor(
             World(connect, tasks, clock, self.store, self.sessions, counters)
@@ -63,6 +64,9 @@ class Engine:
         return self.store.notices_since(seq)
 
     async def submit(self, intent: Intent) -> int:
+        if isinstance(intent, Shutdown) and self.shutdown_asked.is_set():
+            self.haste_asked.set()
+            return self.snapshot.seq
         if self.snapshot.engine is EnginePhase.STOPPING:
             raise EngineStopped("MCP Proxy Tray is stopping and takes no more requests.")
         match intent:

@@ -42,7 +42,7 @@ class Show:
 
 @dataclass(frozen=True, slots=True)
 class Shutdown:
-    """Stop everything, in order."""
+    """Stop everything, in order; asked for again, without waiting for anything to end."""
 
 
 ServerIntent = RestartServer | RetryNow | SetEnabled

@@ -135,6 +135,16 @@ class Counters:
             "HTTP requests answered, by route template.",
             ("method", "route", "code"),
         )
+        self.event_loop_stalls = Counter(
+            "event_loop_stalls",
+            "Times the event loop stood still for seconds; a file stacks-*.txt tells where.",
+            (),
+        )
+        self.unhandled_errors = Counter(
+            "unhandled_errors",
+            "Errors nobody expected that ended one task or callback; main.log tells where.",
+            (),
+        )
 
     def __iter__(self) -> Iterator[Counter | Histogram]:
         return iter(vars(self).values())

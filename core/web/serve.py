@@ -157,6 +157,8 @@ class HttpServer:
         self._all_gone = asyncio.Event()
         self._stopping = False
         self._state: ServerState | None = None
+        self._patience: asyncio.Timeout | None = None  # with the requests that still run
+        self._hurried = False
 
     async def start(self, sockets: list[socket.socket]) -> None:
         """Answer on the sockets from now on; they belong to the server then."""
@@ -193,7 +195,10 @@ class HttpServer:
             connection.shutdown()
         await asyncio.to_thread(_remove_own, self._unix)
         if state.tasks:
-            await asyncio.wait(state.tasks, timeout=grace)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(0 if self._hurried else grace) as self._patience:
+                    await asyncio.wait(state.tasks)
+            self._patience = None
         self._stopping = True
         for connection in list(state.connections):
             connection.transport.abort()
@@ -202,6 +207,12 @@ class HttpServer:
             task.cancel()
         if state.tasks:
             await asyncio.wait(state.tasks, timeout=CUT_TIME)
+
+    def hurry(self) -> None:
+        """End the grace that ``stop`` gives, or will give."""
+        self._hurried = True
+        if self._patience is not None:
+            self._patience.reschedule(asyncio.get_running_loop().time())
 
     async def _until_all_gone(self) -> None:
         self._connection_ended()

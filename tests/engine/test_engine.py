@@ -66,16 +66,19 @@ async def test_asking_to_reload_and_to_show() -> None:
 
 
 async def test_shutdown_is_a_wish_that_others_carry_out() -> None:
-    """Shutdown only sets the wish; from the moment of stopping, all work is refused."""
+    """Shutdown only sets the wish, asked for again that of haste; then all work is refused."""
     async with running(server("one")) as world:
         await world.engine.submit(Shutdown())
         assert world.engine.shutdown_asked.is_set()
         assert world.phase("one") is Phase.READY
         world.engine.refuse_work()
         assert world.snapshot.engine is EnginePhase.STOPPING
-        for intent in (RestartServer(ONE), SetEnabled(ONE, False), ReloadConfig(), Shutdown()):
+        for intent in (RestartServer(ONE), SetEnabled(ONE, False), ReloadConfig()):
             with pytest.raises(EngineStopped):
                 await world.engine.submit(intent)
+        assert not world.engine.haste_asked.is_set()
+        await world.engine.submit(Shutdown())
+        assert world.engine.haste_asked.is_set()
 
 
 # --- waiting ----------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ LONGEST = 400
 # A task that nobody awaits loses its exceptions and may be collected while it runs, so tasks are
 # started in the few places that own them to the end.
 STARTS_TASKS: dict[str, str] = {
+    "core/app.py": "the race between servers that end and haste, both over when stopping is",
     "core/engine/actor.py": "the connection of an actor, in the engine's task group",
     "core/engine/engine.py": "the watch on the config source, in the engine's task group",
     "core/asgi.py": "the watch on one client, cancelled and awaited with the work it guards",
