@@ -93,9 +93,9 @@ def _secrets(premises: Premises, document: Document | None) -> Iterator[str]:
     before, _ = _document(premises.config_file.with_name(f"{premises.config_file.name}.bak"))
     if before is not None:
         documents.append(before)
-    texts = [text for each in documents for text in secrets_in(each)]
-    yield from texts
-    yield from secrets_around(iter(texts), premises.environ)
+    for each in documents:
+        yield from secrets_in(each, premises.environ)
+    yield from secrets_around(premises.environ)
     if premises.overrides.api_key:
         yield premises.overrides.api_key
 

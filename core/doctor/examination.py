@@ -154,7 +154,8 @@ def _port(listen: Listen) -> Finding:
     except ListenError as error:
         what, _, fix = str(error).partition(". ")
         return Finding(check="port", level=Gravity.ERROR, what=f"{what}.", fix=fix)
-    return Finding(check="port", level=Gravity.OK, what=f"{listen} is free to listen on.")
+    place = listen if listen.port else f"Any free port of {listen.host}"
+    return Finding(check="port", level=Gravity.OK, what=f"{place} can be listened on.")
 
 
 def _search_path(premises: Premises, path: str, shell_answered: bool) -> Finding:

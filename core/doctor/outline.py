@@ -8,6 +8,7 @@ from pathlib import PurePath
 
 from core.config.jsonc import Document, Value
 from core.doctor.redaction import MASK
+from core.upstream.environment import SAFE
 
 SHOWN = frozenset(
     {
@@ -22,8 +23,10 @@ SHOWN = frozenset(
 """Keys whose values are shown, as long as they look like what belongs there."""
 
 _PLAIN = re.compile(r"[A-Za-z0-9_.:\[\]-]{1,64}")
+_PATHS = frozenset({"SSH_AUTH_SOCK", "XAUTHORITY"})  # named like secrets, but they lead to them
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-_REFERENCE = re.compile(r"\$\{env:([^}]*)\}")
+_REFERENCE = re.compile(r"\$\{(?:env|keyring):([^}]*)\}")
+_OPTION = re.compile(r"-[A-Za-z]|--[A-Za-z]+(?:-[A-Za-z]+){0,3}")
 _SECRET_NAME = re.compile(r"key|token|secret|passw|credential|auth", re.IGNORECASE)
 
 Shown = bool | int | float | str | None | list["Shown"] | dict[str, "Shown"]
@@ -34,19 +37,18 @@ def outline(document: Document) -> Shown:
     return _shown("", document.root.value)
 
 
-def secrets_in(document: Document) -> Iterator[str]:
-    """Every text of the document that its outline masks."""
-    return _hidden("", document.root.value)
+def secrets_in(document: Document, environ: Mapping[str, str]) -> Iterator[str]:
+    """Every text of the document that its outline masks, and every value it refers to."""
+    yield from _hidden("", document.root.value)
+    for name in _REFERENCE.findall(document.text):
+        if name in environ and name not in SAFE:
+            yield environ[name]
 
 
-def secrets_around(texts: Iterator[str], environ: Mapping[str, str]) -> Iterator[str]:
-    """What the texts refer to, and every variable that is named like a secret."""
-    for text in texts:
-        for name in _REFERENCE.findall(text):
-            if name in environ:
-                yield environ[name]
+def secrets_around(environ: Mapping[str, str]) -> Iterator[str]:
+    """The values of variables that are named like a secret."""
     for name, value in environ.items():
-        if _SECRET_NAME.search(name) and not name.startswith(("XDG_", "SSH_AUTH_SOCK")):
+        if _SECRET_NAME.search(name) and name not in _PATHS:
             yield value
 
 
@@ -58,11 +60,11 @@ def _shown(key: str, value: Value) -> Shown:
                 for name, below in value.items()
             }
         case list():
-            return [_shown("", below) for below in value]
+            return [_shown(key if key == "args" else "", below) for below in value]
         case str() if key == "command":
             return PurePath(value).name if _is_plain(PurePath(value).name) else MASK
         case str():
-            return value if key in SHOWN and _is_plain(value) else MASK
+            return value if _is_harmless(key, value) else MASK
         case bool() | None:
             return value
         case _:
@@ -78,18 +80,25 @@ def _hidden(key: str, value: Value) -> Iterator[str]:
                 yield from _hidden(name, below)
         case list():
             for below in value:
-                yield from _hidden("", below)
+                yield from _hidden(key if key == "args" else "", below)
         case str() if key == "command":
             if not _is_plain(PurePath(value).name):
                 yield value
         case str():
-            if not (key in SHOWN and _is_plain(value)):
+            if not _is_harmless(key, value):
                 yield value
         case bool() | None:
             return
         case _:
             if key not in SHOWN:
                 yield str(value)
+
+
+def _is_harmless(key: str, text: str) -> bool:
+    """What belongs there, or names a secret without being it, or switches something."""
+    if key in SHOWN:
+        return _is_plain(text)
+    return bool(_REFERENCE.fullmatch(text) or (key == "args" and _OPTION.fullmatch(text)))
 
 
 def _is_plain(text: str) -> bool:

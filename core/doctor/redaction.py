@@ -20,19 +20,21 @@ MASK = "***"
 SHORTEST = 6  # characters; shorter values would blot out ordinary words
 _SHORTEST_PART = 8  # of what is found within a value: words, parts of a URL
 
+_FOR_URLS = {ord("+"): "-", ord("/"): "_"}
+
 _STAMP = r"(?:\d{4}-\d\d-\d\dT\S+Z )?"
 _BREAK = re.compile(rf"\r?\n{_STAMP}[ \t]*")
 _MAY_BREAK = rf"(?:\r?\n{_STAMP}[ \t]*)?"
 
 _LOOKS: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"(?i)\b(bearer|basic)(\s+)[^\s\"',;]+"), rf"\1\2{MASK}"),
     (
         re.compile(
             r"(?i)\b([\w.-]*(?:api[_-]?key|token|secret|passw(?:or)?d|credential)[\w.-]*"
-            r"|authorization|cookie)([\"']?\s*[:=]\s*[\"']?)[^\s\"',;&]+"
+            r"|authorization|cookie)([\"']?\s*[:=]\s*[\"']?)(?:(?:bearer|basic)\s+)?[^\s\"',;&]+"
         ),
         rf"\1\2{MASK}",
     ),
+    (re.compile(r"(?i)\b(bearer|basic)(\s+)[^\s\"',;]+"), rf"\1\2{MASK}"),
     (
         re.compile(
             r"\b(?:(?:sk|pk|rk|gh[opsu]|ghr|github_pat|glpat|xox[abeprs]|npm|hf)[-_]"
@@ -104,6 +106,9 @@ def _spellings(value: str) -> Iterator[str]:
 
 def _base64(raw: bytes) -> Iterator[str]:
     """What of the value shows in base64, wherever in a longer text it began (RFC 4648 §4, §5)."""
+    whole = base64.b64encode(raw).decode().rstrip("=")
+    yield whole
+    yield whole.translate(_FOR_URLS)
     for before in range(3):
         encoded = base64.b64encode(b"\0" * before + raw).decode()
         first = -(-before * 8 // 6)
@@ -111,4 +116,4 @@ def _base64(raw: bytes) -> Iterator[str]:
         core = encoded[first:last]
         if len(core) >= SHORTEST:
             yield core
-            yield core.translate({ord("+"): "-", ord("/"): "_"})
+            yield core.translate(_FOR_URLS)
