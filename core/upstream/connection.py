@@ -42,6 +42,8 @@ from core.upstream.starts import Starts, Turn
 REFRESH_EVERY = 2.0  # seconds at least between two re-readings of a server's lists
 HANGS = 3  # requests in a row without an answer after which a person is told
 
+AT_ONCE = Grace(after_eof=0.0, after_terminate=0.0)
+
 log = logging.getLogger(__name__)
 
 OpenLog = Callable[[ServerConfig], Callable[[str], None]]
@@ -90,17 +92,22 @@ class StdioConnector:
         turn = await self._starts.turn(unless=link.closing)
         if turn is None:
             return None
-        mark = await self._reaper.ready()
-        connection = _Connection(self, config, link, launch.marked(mark), turn)
         try:
-            return await connection.run(self._reaper)
+            mark = await self._reaper.ready()
+            connection = _Connection(self, config, link, launch.marked(mark), turn)
+            try:
+                return await connection.run(self._reaper)
+            finally:
+                await self._close(connection.child, mark)
         finally:
             turn.end()
-            await self._close(connection.child, mark)
 
     async def _close(self, child: Child, mark: str) -> None:
-        """End the child, its group, and what left the group."""
-        await child.close(self._grace())
+        """End the child, its group, and what left the group.
+
+        A child that is gone gets no grace: until this returns it is still shown as it was.
+        """
+        await child.close(AT_ONCE if child.gone.done() else self._grace())
         if child.started:
             await asyncio.to_thread(end_marked, mark)
             self._reaper.remove(child.pid)
