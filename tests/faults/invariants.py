@@ -10,7 +10,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +60,17 @@ def _processes() -> Iterator[tuple[int, bytes, bytes]]:
 
 def _command_line(entry: Path) -> bytes:
     return (entry / "cmdline").read_bytes()
+
+
+def reapers(program: int) -> list[int]:
+    """The children of the program that end its servers when it was itself killed."""
+    found = []
+    for task in (PROC / str(program) / "task").iterdir():
+        for child in (task / "children").read_text().split():
+            with suppress(OSError):
+                if b"reaper" in _command_line(PROC / child):
+                    found.append(int(child))
+    return found
 
 
 def command_lines_with(secrets: Iterable[str]) -> list[str]:
@@ -159,6 +172,10 @@ async def eventually(look: Callable[[], list[str]], limit: float = SOON) -> list
     Another process does not tell when it closes a descriptor or ends, so it is looked at.
     """
     deadline = time.monotonic() + limit
-    while (found := look()) and time.monotonic() < deadline:
-        await asyncio.sleep(0.02)
+    found = look()
+    for pause in repeat(0.02):
+        if not found or time.monotonic() > deadline:
+            break
+        await asyncio.sleep(pause)
+        found = look()
     return found

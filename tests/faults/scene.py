@@ -176,7 +176,7 @@ class Scene:
         client = await self.client(CANARY)
         await client.call("stderr", {"text": f"my key is {self.secret}\n"})
         await client.http.aclose()
-        self._baseline = await self._footprint()
+        self._baseline = await self.footprint()
         if servers:
             self.configure(servers)
             await self.until(lambda world: set(servers) <= set(world["servers"]))
@@ -227,7 +227,8 @@ class Scene:
                 return wrong
         return wrong
 
-    async def _footprint(self) -> Footprint:
+    async def footprint(self) -> Footprint:
+        """What the program holds, once what it does for the asking is over."""
         metrics = await self.metrics()
         last = Footprint.of(self.pid, metrics)
         # Connections of the scrape itself are closed a moment after it.
@@ -245,7 +246,7 @@ class Scene:
         wrong = ["not looked"]
         deadline = time.monotonic() + invariants.SOON
         while wrong and time.monotonic() < deadline:
-            wrong = (await self._footprint()).beyond(self._baseline)
+            wrong = (await self.footprint()).beyond(self._baseline)
         return wrong
 
 

@@ -6,8 +6,8 @@ import asyncio
 import itertools
 import json
 import time
-from collections.abc import Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
 import httpx
@@ -35,7 +35,7 @@ class Canary:
     def __init__(self, base: str, key: str, server: str) -> None:
         self._http = new_client(base, key)
         self._server = server
-        self._stop = asyncio.Event()
+        self._stop: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._task: asyncio.Task[None] | None = None
         self.took: list[float] = []
         self.refused: list[str] = []
@@ -45,7 +45,8 @@ class Canary:
 
     async def stop(self) -> list[str]:
         """What was wrong, in words."""
-        self._stop.set()
+        if not self._stop.done():
+            self._stop.set_result(None)
         if self._task is not None:
             await self._task
             self._task = None
@@ -70,12 +71,9 @@ class Canary:
                 answer = await self._http.get("/healthz")
                 assert answer.status_code == 200, answer.text
                 self.took += [called - began, time.perf_counter() - called]
-                try:
-                    async with asyncio.timeout(PAUSE):
-                        await self._stop.wait()
+                await asyncio.wait([self._stop], timeout=PAUSE)
+                if self._stop.done():
                     return
-                except TimeoutError:
-                    continue
         except (AssertionError, httpx.HTTPError) as why:
             self.refused.append(f"{type(why).__name__}: {why}")
 
@@ -178,14 +176,27 @@ class Ledger:
         await client.open()
         return client
 
+    @asynccontextmanager
+    async def visit(self, path: str) -> AsyncIterator[RawClient]:
+        """The same for a while; calls of one that was refused are answered with an error."""
+        async with new_client(self._base, self._key) as http:
+            client = RawClient(http, path)
+            with suppress(httpx.HTTPError, AssertionError):
+                await client.open()
+            yield client
+
     async def call(self, client: RawClient, tool: str = "echo", **arguments: object) -> Json:
         """Call a tool that echoes its arguments; its one answer is entered and checked.
 
-        The whole reply is returned: a ``result``, or the ``error`` of a server in trouble.
+        At ``/mcp`` the tool is named ``SERVER:TOOL``. The whole reply is returned: a ``result``,
+        or the ``error`` of a server in trouble.
         """
         nonce = f"{id(client)}/{next(self._nonces)}"
         self.asked += 1
-        params = {"name": tool, "arguments": {**arguments, "nonce": nonce}}
+        params: Json = {"name": tool, "arguments": {**arguments, "nonce": nonce}}
+        if client.path == "/mcp":
+            wanted = {"name": tool, "args": params["arguments"]}
+            params = {"name": "call_tool", "arguments": wanted}
         message = client.request("tools/call", params)
         try:
             answer = await client.post(message)
@@ -202,9 +213,12 @@ class Ledger:
         if "error" in reply:
             self._note_failure(str(reply["error"]["message"])[:40])
             return reply
+        if reply["result"].get("isError"):
+            self._note_failure(str(reply["result"]["content"])[:60])
+            return reply
         self.answered += 1
         told = reply["result"].get("structuredContent", {}).get("arguments", {})
-        if tool == "echo" and told.get("nonce") != nonce:
+        if tool.endswith("echo") and told.get("nonce") != nonce:
             self.wrong.append(f"{nonce} got the answer to {told.get('nonce')}")
         return reply
 
