@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from core.engine.watchdog import QUIET_LOOKS, Watchdog
+from core.engine.watchdog import Watchdog
 from core.telemetry.counters import Counters
 from core.telemetry.stacks import KEPT, write_stacks
 from tests.engine.running import running
@@ -105,20 +105,21 @@ async def test_f66_a_disk_that_takes_no_stacks_does_not_end_the_watch(
 @pytest.mark.skipif(
     not hasattr(time, "pthread_getcpuclockid"), reason="needs the processor time of one thread"
 )
-async def test_f66_a_program_at_rest_is_not_woken(tmp_path: Path) -> None:
+async def test_f66_a_program_at_rest_is_not_woken() -> None:
     """After a few quiet looks the thread uses no processor time, until there is work again."""
     async with running(server("one")) as world:
         with Watchdog(world.engine, world.counters, lambda: "nowhere", PACE) as watchdog:
             (thread,) = [one for one in threading.enumerate() if one.name == "loop watch"]
             assert thread.ident is not None
             clock = time.pthread_getcpuclockid(thread.ident)
-            await _passed((QUIET_LOOKS + 3) * PACE)
-            asleep = time.clock_gettime(clock)
-            await _passed(10 * PACE)
-            assert time.clock_gettime(clock) == asleep
+            used = [time.clock_gettime(clock)]
+            while len(used) < 2 or used[-1] > used[-2]:  # awake it would have looked ten times
+                assert len(used) < 20, "it never went to sleep"
+                await _passed(10 * PACE)
+                used.append(time.clock_gettime(clock))
             watchdog.touch()
-            await _passed(2 * PACE)
-            assert time.clock_gettime(clock) > asleep
+            await _passed(10 * PACE)
+            assert time.clock_gettime(clock) > used[-1]
         assert stalls(world.counters) == 0
 
 
