@@ -22,7 +22,7 @@ from core.model.config import Config, Listen, Logging, ServerConfig, ServerName,
 from core.model.faults import Fault, FaultCode
 from core.model.status import ConfigProblem, Peer
 from core.model.tools import Tool
-from core.ports import Link
+from core.ports import Clock, Link
 from core.protocol.calls import Call, Catalogue, Hello, Notify
 from core.telemetry.counters import Counters
 from core.telemetry.logging import Logs, start_logging
@@ -199,6 +199,7 @@ async def website(
     *,
     servers: Servers | None = None,
     gateway: ASGIApp = echo_gateway,
+    clock: Clock | None = None,
 ) -> AsyncIterator[Website]:
     """A running engine and HTTP server, stopped in the product's order at the end."""
     config = config if config is not None else config_of(server("one"), server("two"))
@@ -212,7 +213,7 @@ async def website(
                 source=source,
                 connect=servers,
                 tasks=tasks,
-                clock=LoopClock(),
+                clock=clock or LoopClock(),
                 counters=counters,
             )
             app = create_app(
