@@ -24,6 +24,8 @@ from core.model.config import Config, Problem, ServerName
 from core.model.status import ConfigProblem
 
 _MOST_ATTEMPTS = 5  # to write before somebody else does
+_FIRST_PAUSE = 1.0  # seconds until a file that the system did not let us read is tried again
+_LONGEST_PAUSE = 60.0
 _NOT_PERMITTED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 log = logging.getLogger(__name__)
@@ -36,6 +38,10 @@ class _Version:
     digest: bytes
     document: Document
     outcome: Outcome
+
+
+class _Unreadable(ConfigError):
+    """The system did not let us read; unlike a mistake in the file it may pass without an edit."""
 
 
 class ConfigFile:
@@ -69,12 +75,15 @@ class ConfigFile:
             return self._accept(version)
 
     def examine(self) -> Config | None:
-        """What the file says now, or None when there is none; writes nothing, and blocks.
+        """What ``load`` would give, or None when there is no file; writes nothing, and blocks.
 
         Raises as ``load`` does.
         """
         try:
-            return self._check(disk.read(self.path)).outcome.config
+            outcome = self._check(disk.read(self.path)).outcome
+            if outcome.has_api_key or self._overrides.api_key is not None:
+                return outcome.config
+            return replace(outcome.config, api_key=self._new_key)
         except FileNotFoundError:
             return None
         except (disk.NotAFile, OSError) as error:
@@ -113,25 +122,34 @@ class ConfigFile:
     async def _watch(self) -> None:
         async with FileWatch(self.path) as watch:
             await self._follow(watch)
+            pause = None  # nothing is tried again as long as all is well
             while True:
-                await watch.changed()
-                await self._follow(watch)
-                await self._look(even_if_known=False)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(pause):
+                        await watch.changed()
+                sees = await self._follow(watch)
+                reads = await self._look(even_if_known=False)
+                if sees and reads:
+                    pause = None
+                else:
+                    pause = min(2 * pause, _LONGEST_PAUSE) if pause is not None else _FIRST_PAUSE
 
-    async def _follow(self, watch: FileWatch) -> None:
+    async def _follow(self, watch: FileWatch) -> bool:
+        """Whether changes will be noticed."""
         try:
             await watch.follow()
             self._blind = False
         except OSError as error:
-            if self._blind:
-                return
-            self._blind = True
-            log.warning(
-                "changes of the config file are not noticed: ask for a reload after one",
-                extra={"fields": {"file": str(self.path), "why": _reason(error)}},
-            )
+            if not self._blind:
+                self._blind = True
+                log.warning(
+                    "changes of the config file are noticed only within a minute",
+                    extra={"fields": {"file": str(self.path), "why": _reason(error)}},
+                )
+        return not self._blind
 
-    async def _look(self, *, even_if_known: bool) -> None:
+    async def _look(self, *, even_if_known: bool) -> bool:
+        """Report what the file says; whether the system let us read it."""
         async with self._lock:
             try:
                 version = await asyncio.to_thread(self._read)
@@ -139,9 +157,10 @@ class ConfigFile:
                 if even_if_known or error.problems != self._reported:
                     self._reported = error.problems
                     self._rejected(ConfigProblem(str(self.path), error.problems))
-            else:
-                if even_if_known or version.digest != self._reported:
-                    self._loaded(self._accept(version))
+                return not isinstance(error, _Unreadable)
+            if even_if_known or version.digest != self._reported:
+                self._loaded(self._accept(version))
+            return True
 
     def _accept(self, version: _Version) -> Config:
         """Make a version the one in use; it gets a new revision if its content is new."""
@@ -189,6 +208,8 @@ class ConfigFile:
             message = (
                 f"the file cannot be read: {_reason(error)}; the last good settings stay active"
             )
+            kind = _Unreadable if isinstance(error, OSError) else ConfigError
+            raise kind(str(self.path), [Problem("", message)]) from error
         raise ConfigError(str(self.path), [Problem("", message)])
 
     def _check(self, data: bytes) -> _Version:
