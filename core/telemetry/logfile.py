@@ -7,9 +7,16 @@ removed or replaced from outside is simply made again.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
-_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+_FLAGS = (
+    os.O_WRONLY
+    | os.O_APPEND
+    | os.O_CREAT
+    | getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_NONBLOCK", 0)  # a named pipe in its place must not stop every log
+)
 
 
 def append(path: Path, lines: list[bytes], max_size: int, max_backups: int) -> None:
@@ -21,10 +28,11 @@ def append(path: Path, lines: list[bytes], max_size: int, max_backups: int) -> N
     while waiting:
         descriptor = _open(path)
         try:
-            room = max(max_size, 1) - os.fstat(descriptor).st_size
+            size = os.fstat(descriptor).st_size
+            room = max(max_size, 1) - size
             if room > 0:
                 now, waiting = _fill(waiting, room)
-                _write(descriptor, b"".join(now))
+                _write(descriptor, b"".join(now), size)
         finally:
             os.close(descriptor)
         if waiting:
@@ -82,10 +90,17 @@ def _fill(lines: list[bytes], room: int) -> tuple[list[bytes], list[bytes]]:
     return lines, []
 
 
-def _write(descriptor: int, data: bytes) -> None:
+def _write(descriptor: int, data: bytes, size: int) -> None:
+    """Append to a file of that size all of ``data`` or, with an OSError, nothing."""
     view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
+    try:
+        while view:
+            view = view[os.write(descriptor, view) :]
+    except OSError:
+        # A full disk takes a part: the next line must not begin behind half of another.
+        with suppress(OSError):
+            os.ftruncate(descriptor, size)
+        raise
 
 
 def _rotate(path: Path, max_backups: int) -> None:
