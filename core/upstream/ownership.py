@@ -44,15 +44,20 @@ def end_marked(mark: str) -> int:
 def take_over(file: Path, mark: str) -> int:
     """End what the last start left behind, whose mark is in ``file``, and leave ours there.
 
-    How many processes there were. Blocks. Raises OSError when the file cannot be written.
+    How many processes there were. Blocks. A full disk does not keep the program from starting:
+    then the next start does not know our mark.
     """
     try:
         last = file.read_text(encoding="ascii").strip()
-    except (FileNotFoundError, UnicodeDecodeError):
+    except (OSError, UnicodeDecodeError):
         last = ""
     ended = end_marked(last) if len(last) == len(mark) else 0
-    file.write_text(mark + "\n", encoding="ascii")
-    file.chmod(0o600)
+    try:
+        file.write_text(mark + "\n", encoding="ascii")
+        file.chmod(0o600)
+    except OSError as error:
+        facts = {"file": str(file), "why": error.strerror or str(error)}
+        log.warning("the owner's mark is not kept", extra={"fields": facts})
     if ended:
         log.warning("processes of an earlier start ended", extra={"fields": {"count": ended}})
     return ended
