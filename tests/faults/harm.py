@@ -21,6 +21,7 @@ import httpx
 
 from tests.faults.invariants import reapers
 from tests.faults.scene import Scene, entry
+from tests.faults.watch import new_client
 from tests.program import KEY
 
 Json = dict[str, Any]
@@ -69,8 +70,9 @@ class Ground:
 
     async def post(self, path: str) -> None:
         """Ask for something; that it is refused at such a moment is no fault."""
-        with contextlib.suppress(httpx.HTTPError):
-            await self.play.running.http.post(path)
+        async with new_client(self.play.running.base, KEY) as http:
+            with contextlib.suppress(httpx.HTTPError):
+                await http.post(path)
 
     async def heal(self) -> None:
         """Put the file right, press Retry now where something waits, and see all become ready."""

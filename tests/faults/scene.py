@@ -38,13 +38,13 @@ class Stage:
     def __init__(self, home: Home, settings: Mapping[str, object]) -> None:
         self.home = home
         self.secret = f"sEcReT{secrets.token_hex(12)}"
-        self._run = secrets.token_hex(8)
+        self.run = secrets.token_hex(8)
         self._settings = settings
 
     def configure(self, servers: Mapping[str, Json], **settings: object) -> None:
         """Write the config file; the bystander is always in it, and nothing of it changes."""
         bystander = entry(env={"CANARY_API_KEY": self.secret})
-        marked = {"environment": {"custom_vars": {invariants.RUN: self._run}}}
+        marked = {"environment": {"custom_vars": {invariants.RUN: self.run}}}
         self.home.configure(
             {CANARY: bystander, **servers}, **{**marked, **self._settings, **settings}
         )
@@ -53,7 +53,7 @@ class Stage:
         """Every process of this run but the program itself, wherever it has gone."""
         owner = self.home.directory / "data" / "owner"
         own = f"{invariants.OWNER}={owner.read_text().strip()}" if owner.exists() else ""
-        return invariants.carriers(f"{invariants.RUN}={self._run}", own)
+        return invariants.carriers(f"{invariants.RUN}={self.run}", own)
 
     def left_behind(self) -> list[str]:
         """Processes (I1) and files that tell a secret (I7), once the program has ended."""

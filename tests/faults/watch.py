@@ -200,6 +200,9 @@ class Ledger:
         message = client.request("tools/call", params)
         try:
             answer = await client.post(message)
+        except asyncio.CancelledError:
+            self.asked -= 1  # taken back: nobody waits for its answer
+            raise
         except httpx.HTTPError as error:
             self._note_failure(f"{type(error).__name__}")
             return {"error": {"message": str(error), "code": 0}}
@@ -211,10 +214,10 @@ class Ledger:
             return {"error": {"message": "misrouted", "code": 0}}
         reply = replies[0]
         if "error" in reply:
-            self._note_failure(str(reply["error"]["message"])[:40])
+            self._note_failure(str(reply["error"]["message"])[:90])
             return reply
         if reply["result"].get("isError"):
-            self._note_failure(str(reply["result"]["content"])[:60])
+            self._note_failure(str(reply["result"]["content"])[:90])
             return reply
         self.answered += 1
         told = reply["result"].get("structuredContent", {}).get("arguments", {})
