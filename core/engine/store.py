@@ -24,6 +24,9 @@ class Store:
 
     def __init__(self, clock: Clock, counters: Counters) -> None:
         self.snapshot = Snapshot(boot=secrets.token_hex(8))
+        # The dict inside the published snapshot: replaced, never changed. Copying it is many
+        # times faster than copying through the proxy.
+        self._servers: dict[ServerName, ServerStatus] = {}
         self._clock = clock
         self._counters = counters
         self._slots: list[Slot] = []
@@ -45,18 +48,22 @@ class Store:
         before = self.snapshot
         seq = before.seq + 1
         shown = replace(status, rev=seq)
-        servers = MappingProxyType({**before.servers, status.name: shown})
+        self._servers = {**self._servers, status.name: shown}
         previous = before.servers.get(status.name)
         from_phase = previous.phase if previous is not None else ABSENT
         if from_phase != status.phase:
             self._counters.supervisor_state_changes.inc(status.name, from_phase, status.phase)
-        self._replace(replace(before, seq=seq, servers=servers), status.name)
+        self._replace(
+            replace(before, seq=seq, servers=MappingProxyType(self._servers)), status.name
+        )
 
     def remove(self, name: ServerName) -> None:
         """Stop showing a server."""
         before = self.snapshot
-        servers = {key: value for key, value in before.servers.items() if key != name}
-        self._replace(replace(before, seq=before.seq + 1, servers=MappingProxyType(servers)), name)
+        self._servers = {key: value for key, value in self._servers.items() if key != name}
+        self._replace(
+            replace(before, seq=before.seq + 1, servers=MappingProxyType(self._servers)), name
+        )
 
     def set_engine(self, phase: EnginePhase, endpoint: str | None = None) -> None:
         before = self.snapshot
