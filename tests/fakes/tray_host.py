@@ -214,6 +214,8 @@ class FakeHost:
             case "Notify":
                 self.notifications.append((str(message.body[3]), str(message.body[4])))
                 answer = Message.new_method_return(message, "u", [1])
+            case "Get" if message.body == [WATCHER, "IsStatusNotifierHostRegistered"]:
+                answer = Message.new_method_return(message, "v", [Variant("b", True)])
             case _:
                 return False
         if not message.flags & MessageFlag.NO_REPLY_EXPECTED:
