@@ -6,9 +6,9 @@ STEP = 0.1  # seconds of credit to wait for once there is none, so that waits ar
 
 GARBAGE_RATE = 4 * 1024 * 1024  # bytes per second that are looked at
 GARBAGE_LINE = 1024  # bytes that a line counts for at least, since each costs time
-FLOOD_WINDOW = 60.0  # seconds in which the two limits below apply
+FLOOD_WINDOW = 60.0  # seconds in which so many bytes are too many
 FLOOD_BYTES = 64 * 1024 * 1024
-FLOOD_HELD = 10.0  # seconds of being held back
+FLOOD_SECONDS = 10.0  # of being held back without a rest
 
 
 class Throttle:
@@ -40,23 +40,27 @@ class Throttle:
 class Garbage:
     """What a server wrote where only messages belong: held back, and at last called a flood.
 
-    A log line a second that went to the wrong stream harms nobody for years, so only what came
-    within a minute counts.
+    A log line a second that went to the wrong stream harms nobody for years, so bytes are
+    counted by the minute.
     """
 
     def __init__(self) -> None:
         self._throttle = Throttle(GARBAGE_RATE, GARBAGE_RATE)
-        self._since = float("-inf")
+        self._counted_since = float("-inf")
         self._bytes = 0.0
-        self._held = 0.0
+        self._held_since: float | None = None  # since it was last at rest
         self.flood = False
 
     def took(self, size: float, now: float) -> float:
         """Count it; seconds to wait before reading on."""
-        if now - self._since > FLOOD_WINDOW:
-            self._since, self._bytes, self._held = now, 0.0, 0.0
+        if now - self._counted_since > FLOOD_WINDOW:
+            self._counted_since, self._bytes = now, 0.0
+        if self._throttle.has(GARBAGE_RATE / 2, now):
+            self._held_since = None
         wait = self._throttle.spend(max(size, GARBAGE_LINE), now)
         self._bytes += size
-        self._held += wait
-        self.flood = self.flood or self._bytes >= FLOOD_BYTES or self._held >= FLOOD_HELD
+        if wait and self._held_since is None:
+            self._held_since = now
+        held = now - self._held_since if self._held_since is not None else 0.0
+        self.flood = self.flood or self._bytes >= FLOOD_BYTES or held >= FLOOD_SECONDS
         return wait
