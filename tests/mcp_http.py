@@ -97,10 +97,18 @@ class Wire:
 
     async def post(self, body: bytes, length: int | None = None) -> tuple[int, bytes]:
         """Status and body of the answer; ``length`` overrides what the header says."""
+        self.send(body, length)
+        return await self.receive()
+
+    def send(self, body: bytes, length: int | None = None) -> None:
+        """Ask without waiting for the answer, which ``receive`` gives later, in order."""
         more = "".join(f"{name}: {value}\r\n" for name, value in self.headers.items())
         said = len(body) if length is None else length
         head = f"{self._head}{more}content-length: {said}\r\n\r\n"
         self._writer.write(head.encode() + body)
+
+    async def receive(self) -> tuple[int, bytes]:
+        """Status and body of the next answer."""
         answer = await self._reader.readuntil(b"\r\n\r\n")
         first, *lines = answer.decode("latin-1").lower().split("\r\n")
         fields = dict(line.split(": ", 1) for line in lines if line)
@@ -110,6 +118,10 @@ class Wire:
             self.headers["mcp-session-id"] = answer[at : answer.index(b"\r\n", at)].decode()
         content = await self._reader.readexactly(int(fields["content-length"]))
         return int(first.split()[1]), content
+
+    def cut(self) -> None:
+        """Close the connection as a killed client does, without a word."""
+        self._writer.transport.abort()
 
     async def open(self) -> None:
         """Shake hands."""
