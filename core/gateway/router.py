@@ -20,6 +20,7 @@ from core.protocol.calls import ConnectionLost, Reply, Session, TooBusy
 from core.protocol.codes import Code
 from core.telemetry.counters import Counters
 
+END = 4096  # bytes of each end of a large result that are looked at for its outcome
 PATIENCE = 20.0  # seconds to wait for a server that is connecting
 
 
@@ -147,11 +148,22 @@ def outcome_of(reply: Reply | None) -> str:
         return "lost"
     if reply.result is None:
         return "rpc_error"
-    # Most answers do not hold the words at all, and looking for them is far cheaper than
-    # parsing. Inside JSON strings the quotes are escaped, so only nested objects can mislead.
-    if _SAYS_ERROR.search(reply.result) and _outcome.decode(reply.result).is_error:
+    if _says_error(reply.result):
         return "tool_error"
     return "success"
+
+
+def _says_error(result: bytes | memoryview) -> bool:
+    """Whether a tool's result has ``isError``, without parsing what may be megabytes.
+
+    Serialisers put that member first or last, so only the ends of a large result are looked at.
+    Inside JSON strings the quotes are escaped; nested objects could mislead, so a small result
+    is read once the words were found.
+    """
+    whole = memoryview(result)
+    if len(whole) <= 2 * END:
+        return _SAYS_ERROR.search(whole) is not None and _outcome.decode(whole).is_error
+    return any(_SAYS_ERROR.search(part) is not None for part in (whole[:END], whole[-END:]))
 
 
 def _unrecorded(reply: Reply | None) -> None:
