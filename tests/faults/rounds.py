@@ -170,7 +170,9 @@ ENDINGS: dict[str, Ending] = {
 }
 
 
-async def play(directory: Path, count: int, seed: int) -> Tally:
+async def play(
+    directory: Path, count: int, seed: int, after_each: Callable[[Tally], object] = lambda _: None
+) -> Tally:
     """Play so many rounds, each kind in turn."""
     rng = random.Random(seed)
     tally = Tally(count, seed)
@@ -179,4 +181,5 @@ async def play(directory: Path, count: int, seed: int) -> Tally:
         with tempfile.TemporaryDirectory(dir=directory) as own:
             await _round(Home(Path(own)), kind, rng, tally, f"round {number + 1}, {kind}: ")
         tally.rounds[kind] += 1
+        after_each(tally)
     return tally

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.bench.process import cpu_seconds, memory
-from tests.fakes import faultsrv
 from tests.faults.invariants import carriers, eventually
 from tests.faults.mixed import FAKE
 from tests.faults.scene import GONE, Json, entry
@@ -44,7 +43,8 @@ class Figures:
     fake: int
     answers: float
     ready: float
-    listing: float
+    middle: float
+    slowest: float
     idle_cpu: float
     own_memory: float
     all_memory: float
@@ -55,7 +55,8 @@ class Figures:
         return [
             ("endpoint answers after", self.answers, "s", 3.0),
             ("all ready after", self.ready, "s", 60.0),
-            ("list of servers told in (99 of 100)", self.listing * 1000, "ms", 100.0),
+            ("list of servers told in (median)", self.middle * 1000, "ms", None),
+            ("list of servers told in (99 of 100)", self.slowest * 1000, "ms", 100.0),
             ("CPU at rest", self.idle_cpu, "% of a core", 2.0),
             ("memory of the program", self.own_memory, "MB", 250.0),
             ("memory with its servers (proportional)", self.all_memory, "MB", None),
@@ -97,14 +98,14 @@ async def measure(home: Home, real: int, fake: int, watch: float) -> Figures:
                 if _all_ready(world, real + fake):
                     break
             ready = time.monotonic() - began
-            listing = await _listing(running)
+            middle, slowest = await _listing(running)
         await asyncio.sleep(watch / 2)  # what follows a start is over
         used = cpu_seconds(process.pid)
         await asyncio.sleep(watch)
         idle_cpu = 100 * (cpu_seconds(process.pid) - used) / watch
-        family = [found.pid for found in carriers(str(Path(faultsrv.__file__).parent))]
-        own, _ = memory(process.pid)
-        everything = sum(memory(pid)[1] for pid in (process.pid, *family))
+        own, shared = memory(process.pid)
+        mark = (home.directory / "data" / "owner").read_text().strip()
+        everything = shared + sum(memory(found.pid)[1] for found in carriers(mark))
         ending = time.monotonic()
         process.terminate()
         await process.wait()
@@ -113,14 +114,14 @@ async def measure(home: Home, real: int, fake: int, watch: float) -> Figures:
         if process.returncode is None:
             process.kill()
             await process.wait()
-    mark = (home.directory / "data" / "owner").read_text().strip()
     left = await eventually(lambda: [str(found) for found in carriers(mark)], GONE)
     return Figures(
         real=real,
         fake=fake,
         answers=answers,
         ready=ready,
-        listing=listing,
+        middle=middle,
+        slowest=slowest,
         idle_cpu=idle_cpu,
         own_memory=own,
         all_memory=everything,
@@ -134,7 +135,8 @@ def _all_ready(world: Json, count: int) -> bool:
     return len(servers) == count and all(server["status"] == "ready" for server in servers)
 
 
-async def _listing(running: RunningProgram) -> float:
+async def _listing(running: RunningProgram) -> tuple[float, float]:
+    """The median and the slowest of 99 in 100."""
     took = []
     async with new_client(running.base, KEY) as http:
         for _ in range(LISTINGS):
@@ -142,7 +144,8 @@ async def _listing(running: RunningProgram) -> float:
             answer = await http.get("/api/v1/servers")
             took.append(time.perf_counter() - began)
             assert answer.status_code == 200
-    return sorted(took)[LISTINGS * 99 // 100 - 1]
+    took.sort()
+    return took[LISTINGS // 2], took[LISTINGS * 99 // 100 - 1]
 
 
 def main() -> int:

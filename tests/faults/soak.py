@@ -198,6 +198,12 @@ async def pairs(home: Home, count: int, seed: int) -> list[str]:
     return done
 
 
+def _show(tally: rounds.Tally) -> None:
+    """So that a run of hours is not a run in the dark."""
+    if tally.rounds.total() % 10 == 0:
+        sys.stderr.write(f"{tally}\n")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="soak", description=__doc__)
     kinds = ("soak", "pairs", "rounds")
@@ -219,7 +225,8 @@ def main() -> int:
                 problems = []
                 said = [f"pairs {len(done)}/{asked.count}, seed {asked.seed}", *sorted(set(done))]
             case _:
-                tally = asyncio.run(rounds.play(home.directory, asked.count, asked.seed))
+                playing = rounds.play(home.directory, asked.count, asked.seed, _show)
+                tally = asyncio.run(playing)
                 problems = tally.problems()
                 said = [str(tally), *problems]
     sys.stdout.write("\n".join(said) + "\n")
