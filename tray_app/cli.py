@@ -19,6 +19,7 @@ from core.errors import AlreadyRunning, McpProxyError
 from tray_app import report
 from tray_app.client import PATIENCE, Client, Json
 from tray_app.paths import Paths, paths
+from tray_app.printable import printable
 
 if TYPE_CHECKING:
     from core.app import EngineThread, Options
@@ -48,7 +49,7 @@ class Flags:
 
     def show(self, data: Json, words: Callable[[Json], str]) -> None:
         """Print for a program or for a person."""
-        click.echo(json.dumps(data, indent=2) if self.as_json else words(data))
+        click.echo(json.dumps(data, indent=2) if self.as_json else printable(words(data)))
 
 
 def everywhere(command: F) -> F:
@@ -321,5 +322,5 @@ def main() -> NoReturn:
 
 
 def _fail(message: str, exit_code: int) -> NoReturn:
-    click.echo(f"mcpproxy-tray: {message}", err=True)
+    click.echo(f"mcpproxy-tray: {printable(message)}", err=True)
     sys.exit(exit_code)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, tzinfo
 
+from tray_app.printable import printable
+
 APP = "MCP Proxy"
 NEEDS_ATTENTION = "Needs attention"
 RESTART = "Restart"
@@ -27,7 +29,7 @@ def what_means(code: str) -> str:
 
 def one_line(words: str, limit: int = LABEL_LIMIT) -> str:
     """The words on one line, cut with an ellipsis beyond ``limit`` characters."""
-    flat = " ".join(words.split())
+    flat = printable(" ".join(words.split()))
     return flat if len(flat) <= limit else flat[: limit - 1].rstrip() + "…"
 
 

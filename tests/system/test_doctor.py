@@ -10,7 +10,8 @@ import re
 import socket
 import stat
 import zipfile
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -305,3 +306,53 @@ async def test_without_a_readable_config_no_log_is_packed(ill_home: Home) -> Non
     with zipfile.ZipFile(io.BytesIO(packed)) as archive:
         assert not [name for name in archive.namelist() if name.endswith(".log")]
         assert "left out" in archive.read("logs/README.txt").decode()
+
+
+# --- an engine that is not well ---------------------------------------------------------------
+
+
+@asynccontextmanager
+async def engine_that_says(home: Home, answer: bytes) -> AsyncIterator[None]:
+    """Something at the engine's socket that gives everyone the same answer."""
+
+    async def answered(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+        writer.close()
+
+    data = home.directory / "data"
+    data.mkdir(mode=0o700)
+    async with await asyncio.start_unix_server(answered, data / "mcpproxy.sock"):
+        yield
+
+
+async def test_an_engine_that_does_not_answer_is_a_finding(home: Home) -> None:
+    """The doctor does not fail with the patient."""
+    async with engine_that_says(home, b""):
+        code, data = await doctor(home)
+    assert code == 1
+    assert found(data, "engine")["level"] == "error"
+    assert "did not answer" in found(data, "engine")["why"]
+
+
+async def test_another_version_than_the_installed_one_is_told(home: Home) -> None:
+    """After an upgrade the old program runs on until it is started anew."""
+    told = {"success": True, "data": {"version": "0.0.1", "wrong": 0, "findings": []}}
+    body = json.dumps({**told, "error": None}).encode()
+    answer = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body)
+    async with engine_that_says(home, answer):
+        code, data = await doctor(home)
+    assert code == 1
+    assert found(data, "upgrade")["what"].startswith("Version 0.0.1 runs, but ")
+
+
+async def test_what_a_server_says_cannot_steer_the_terminal(home: Home) -> None:
+    """Escape sequences in its last words are written out, in every list of the command line."""
+    home.configure({"rude": entry("exit", "3", "\x1b]0;owned\x07\x1b[2J")})
+    async with program(home) as running:
+        await running.until(lambda world: world["servers"]["rude"]["fault"] is not None)
+        outputs = [
+            await home.command(*call) for call in (("doctor",), ("servers", "list"), ("status",))
+        ]
+    assert all("\x1b" not in out + err and "\x07" not in out + err for _, out, err in outputs)
+    assert "owned" in outputs[0][1]
