@@ -66,6 +66,7 @@ class Router:
         await self._settled(name)
         session = self.live(name)
         if session is not None:
+            self._hastened.pop(name, None)
             return session
         raise unavailable(name, self.status(name), datetime.now(UTC))
 
@@ -98,8 +99,8 @@ class Router:
     async def _hasten(self, status: ServerStatus) -> None:
         """Do not wait for the retry timer, unless the attempt that just failed was ours.
 
-        Between two such attempts lies one of the timer's own. A server that stays broken is so
-        started twice as often as without callers, however many they are.
+        Between two such failures lies an attempt of the timer's own. A server that stays broken
+        is so started twice as often as without callers, however many they are.
         """
         if self._hastened.get(status.name) == status.attempt:
             return

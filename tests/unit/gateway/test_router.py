@@ -87,6 +87,18 @@ async def test_callers_get_one_attempt_between_two_of_the_timers() -> None:
         assert world.servers.opened("one") == 1 + 4 * 2
 
 
+async def test_an_attempt_that_succeeded_is_not_held_against_the_next_caller() -> None:
+    """A server that dies each time it was brought back is brought back each time."""
+    async with running(server("one"), on_open=Plan("crashes")) as world:
+        asking = router(world)
+        for _ in range(5):
+            session = await asking.reach("one")
+            assert session is world.servers.last("one").session
+            world.servers.last("one").end(CRASH)
+            await settle()
+            assert world.phase("one") is Phase.BACKOFF
+
+
 @pytest.mark.parametrize(
     ("config", "on_open", "phase"),
     [
