@@ -14,7 +14,7 @@ from typing import Protocol
 from core.protocol.framing import LineFramer, Oversize
 from core.upstream.exit_watch import watch_exit
 from core.upstream.intake import Frame, Intake
-from core.upstream.process_tree import Force, end_tree
+from core.upstream.process_tree import Force, Tree
 from core.upstream.throttle import Garbage, Throttle
 
 if sys.platform == "win32":
@@ -82,6 +82,7 @@ class Child:
         }
         self._exited: asyncio.Future[None] = self._loop.create_future()
         self._process: Popen[bytes] | None = None
+        self._tree: Tree | None = None
         self._stdin: asyncio.WriteTransport | None = None
         self._readers: list[asyncio.ReadTransport] = []
         self._lost: set[int] = set()  # the pipes that are closed
@@ -122,6 +123,7 @@ class Child:
 
     def _own(self, process: Popen[bytes]) -> None:
         self._process = process
+        self._tree = Tree(process)
         watch_exit(process, self._process_exited)
 
     async def _connect(self, process: Popen[bytes]) -> None:
@@ -169,11 +171,11 @@ class Child:
             if self._stdin is not None:
                 self._end_input(self._stdin)
             if not await self._ended_within(grace.after_eof):
-                end_tree(self.pid, Force.TERMINATE)
+                self._end_tree(Force.TERMINATE)
                 await self._ended_within(grace.after_terminate)
         finally:
             # Also after a polite end: what it started may still be there.
-            end_tree(self.pid, Force.KILL)
+            self._end_tree(Force.KILL)
             await self._ended_within(REAP)
             self._release()
 
@@ -196,6 +198,10 @@ class Child:
         for pipe in (self._process.stdin, self._process.stdout, self._process.stderr)[connected:]:
             if pipe is not None:
                 pipe.close()
+
+    def _end_tree(self, force: Force) -> None:
+        if self._tree is not None:
+            self._tree.end(force)
 
     async def _ended_within(self, seconds: float) -> bool:
         done, _ = await asyncio.wait([self._exited], timeout=seconds)
@@ -229,7 +235,7 @@ class Child:
         self._exited.set_result(None)
         self._drained_by = self._loop.time() + DRAIN_LIMIT
         # Grandchildren may hold the pipes open; they have no business without their parent.
-        end_tree(self.pid, Force.KILL)
+        self._end_tree(Force.KILL)
         self._settle_in(0 if self.closed_pipe == "output" else DRAIN)
 
     def _settle_in(self, seconds: float) -> None:
@@ -258,7 +264,7 @@ class Child:
     def _garbage_came(self, size: float, now: float) -> float:
         wait = self._garbage.took(size, now)
         if self._garbage.flood and not self._exited.done():
-            end_tree(self.pid, Force.KILL)
+            self._end_tree(Force.KILL)
         return wait
 
     def _log(self, frame: Frame) -> float:

@@ -6,6 +6,10 @@ import os
 import signal
 import sys
 from enum import Enum
+from subprocess import Popen
+
+if sys.platform == "win32":
+    from core.upstream.job import Job
 
 
 class Force(Enum):
@@ -15,34 +19,28 @@ class Force(Enum):
     KILL = "kill"
 
 
-def end_tree(pid: int, force: Force) -> None:
-    """Signal the whole tree of a child that we started as the leader of its own group.
+class Tree:
+    """A child that was started as the leader of a session, and its descendants.
 
-    Does nothing when all of it is gone. POSIX: the process group, which grandchildren share
-    unless they left it. Windows: the children psutil finds, since there are no groups.
+    POSIX: the process group, which grandchildren share unless they left it. Windows: a job, which
+    nothing leaves; it knows no polite signal, so both forces are the same there.
     """
-    if sys.platform == "win32":
-        _end_tree_windows(pid, force)
-        return
-    number = signal.SIGTERM if force is Force.TERMINATE else signal.SIGKILL
-    try:
-        os.killpg(pid, number)
-    except ProcessLookupError:
-        return
-    except PermissionError:  # macOS says so of a group of zombies
-        return
 
+    def __init__(self, process: Popen[bytes]) -> None:
+        """Raises OSError on Windows, when the process cannot be put into a job."""
+        self._pid = process.pid
+        if sys.platform == "win32":
+            self._job = Job(process.pid)
 
-def _end_tree_windows(pid: int, force: Force) -> None:
-    import psutil
-
-    try:
-        root = psutil.Process(pid)
-        family = [*root.children(recursive=True), root]
-    except psutil.NoSuchProcess:
-        return
-    for process in family:
-        try:
-            process.kill() if force is Force.KILL else process.terminate()
-        except psutil.NoSuchProcess:
-            continue
+    def end(self, force: Force) -> None:
+        """Signal all of it; does nothing when all of it is gone."""
+        if sys.platform == "win32":
+            self._job.end()
+        else:
+            number = signal.SIGTERM if force is Force.TERMINATE else signal.SIGKILL
+            try:
+                os.killpg(self._pid, number)
+            except ProcessLookupError:
+                return
+            except PermissionError:  # macOS says so of a group of zombies
+                return
