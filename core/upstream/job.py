@@ -79,7 +79,7 @@ if sys.platform == "win32":
         """One child and everything it starts. Methods raise OSError."""
 
         def __init__(self, pid: int) -> None:
-            self._handle = _checked(_kernel.CreateJobObjectW(None, None))
+            self._handle: int | None = _checked(_kernel.CreateJobObjectW(None, None))
             try:
                 limits = kill_on_close()
                 _checked(
