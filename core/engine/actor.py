@@ -62,7 +62,7 @@ class _Connection:
 
     def fetching(self) -> None:
         self.downloading = True
-        self.actor.look_again()
+        self.actor.publish()
 
     def connected(self, session: Session, peer: Peer) -> None:
         self.session = session
@@ -109,7 +109,7 @@ class Actor:
         """Act on the configuration for the first time, and be seen."""
         self.post(machine.Configure(self.config))
         if self.name not in self.world.store.snapshot.servers:
-            self._publish()
+            self.publish()
 
     def kill(self) -> None:
         """End the connection's task now; being cancelled, it kills what it started."""
@@ -140,7 +140,7 @@ class Actor:
             self._keep_session()
         for effect in effects:
             self._perform(effect)
-        self._publish()
+        self.publish()
         self._on_step(self)
 
     def _keep_session(self) -> None:
@@ -152,11 +152,8 @@ class Actor:
         else:
             self.world.sessions.drop(self.name)
 
-    def look_again(self) -> None:
-        """Publish what is known beside the machine; nothing in the machine has changed."""
-        self._publish()
-
-    def _publish(self) -> None:
+    def publish(self) -> None:
+        """Tell the world what is known, in the machine and beside it."""
         retry_at = None
         if isinstance(self._model.state, machine.Backoff):
             clock = self.world.clock

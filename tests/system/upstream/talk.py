@@ -60,6 +60,7 @@ class Talk:
         self.peers: asyncio.Queue[Peer] = asyncio.Queue()  # as they were reported
         self.log: list[str] = []  # what was written into the server's log
         self.logged = asyncio.Event()  # set by each line
+        self.downloading = asyncio.Event()
         self.counters = Counters()
         self._reaper = Reaper(new_mark())
         connector = StdioConnector(
@@ -79,6 +80,9 @@ class Talk:
     def _write(self, line: str) -> None:
         self.log.append(line)
         self.logged.set()
+
+    def fetching(self) -> None:
+        self.downloading.set()
 
     def connected(self, session: Session, peer: Peer) -> None:
         self.session = session

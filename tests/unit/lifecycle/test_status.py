@@ -12,7 +12,7 @@ from core.lifecycle.machine import Model, State, Then
 from core.lifecycle.status import Times, view
 from core.model.config import ServerConfig
 from core.model.faults import RULES, Action, Fault, FaultCode
-from core.model.status import AdminState, Level, Peer, Phase, ServerStatus
+from core.model.status import AdminState, Concern, Level, Peer, Phase, ServerStatus
 from core.model.tools import Tool
 from tests.unit.lifecycle.samples import BROKEN, CRASH, OFF, PEER, REMOTE, A
 
@@ -131,3 +131,24 @@ def test_every_fault_has_a_next_step(code: FaultCode) -> None:
     status = seen(A, machine.Failed(fault))
     assert status.health.action is fault.action
     assert status.health.detail == "Something."
+
+
+def test_a_server_that_is_still_downloaded_is_not_just_connecting() -> None:
+    """Who waits for a first start sees why it takes so long; later states do not say it."""
+    for state, summary in (
+        (machine.Connecting(), "Connecting, still downloading"),
+        (machine.Ready(0.0, PEER), "Ready, 1 tool"),
+    ):
+        status = view(Model(A, state, epoch=1, attempt=2), TIMES, downloading=True)
+        assert status is not None
+        assert status.health.summary == summary
+
+
+def test_concerns_of_a_ready_server_are_told_the_first_action_is_offered() -> None:
+    """It stays ready and counts its tools; a quarantine is the more pressing word."""
+    concerns = (Concern("A list was cut."), Concern("It hangs.", Action.RESTART))
+    peer = replace(PEER, concerns=concerns)
+    health = seen(A, machine.Ready(0.0, peer)).health
+    assert (health.level, health.summary) == (Level.DEGRADED, "Ready, 1 tool")
+    assert (health.detail, health.action) == ("A list was cut. It hangs.", Action.RESTART)
+    assert seen(QUARANTINED, machine.Ready(0.0, peer)).health.action is Action.APPROVE

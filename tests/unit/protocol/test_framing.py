@@ -15,7 +15,7 @@ from tests.fakes.faultsrv.hostile import LINES
 Frame = bytes | Oversize
 
 LIMIT = EDGE + 76
-"""A small cap; a real one is far above the size of a read, which this one stands for too."""
+"""A small cap; a real one is far above the size of a read, but that of stderr is below it."""
 
 
 def frames(chunks: list[bytes], limit: int = LIMIT) -> list[Frame]:
@@ -35,10 +35,9 @@ def expected(stream: bytes, limit: int = LIMIT) -> list[Frame]:
 
 
 def cut(stream: bytes, places: list[int]) -> list[bytes]:
-    """The stream in pieces: cut at the places, and wherever a piece would be over the cap."""
+    """The stream in pieces, which may be longer than the cap."""
     every = sorted({place % (len(stream) + 1) for place in places} | {0, len(stream)})
-    pieces = [stream[start:end] for start, end in pairwise(every)]
-    return [piece[at : at + LIMIT] for piece in pieces for at in range(0, len(piece), LIMIT)]
+    return [stream[start:end] for start, end in pairwise(every)]
 
 
 COUNTING = b"".join(b"%07d " % number for number in range(1000))
