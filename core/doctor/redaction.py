@@ -10,7 +10,7 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote, quote_plus, unquote
 
@@ -26,10 +26,11 @@ _STAMP = r"(?:\d{4}-\d\d-\d\dT\S+Z )?"
 _BREAK = re.compile(rf"\r?\n{_STAMP}[ \t]*")
 _MAY_BREAK = rf"(?:\r?\n{_STAMP}[ \t]*)?"
 
+# Each repetition that may be tried from many places is bounded: a log line may be one long word.
 _LOOKS: tuple[tuple[re.Pattern[str], str], ...] = (
     (
         re.compile(
-            r"(?i)\b([\w.-]*(?:api[_-]?key|token|secret|passw(?:or)?d|credential)[\w.-]*"
+            r"(?i)\b([\w.-]{0,40}(?:api[_-]?key|token|secret|passw(?:or)?d|credential)[\w.-]{0,40}"
             r"|authorization|cookie)([\"']?\s*[:=]\s*[\"']?)(?:(?:bearer|basic)\s+)?[^\s\"',;&]+"
         ),
         rf"\1\2{MASK}",
@@ -42,25 +43,28 @@ _LOOKS: tuple[tuple[re.Pattern[str], str], ...] = (
         ),
         MASK,
     ),
-    (re.compile(r"\beyJ[-\w]{8,}\.[-\w]+\.[-\w]*"), MASK),  # JSON Web Tokens (RFC 7519)
-    (re.compile(r"(\b[a-z][a-z0-9+.-]*://)[^\s/@]+@"), rf"\1{MASK}@"),
+    (re.compile(r"\beyJ[-\w]{8,2000}\.[-\w]+\.[-\w]*"), MASK),  # JSON Web Tokens (RFC 7519)
+    (re.compile(r"(\b[a-z][a-z0-9+.-]{0,20}://)[^\s/@]+@"), rf"\1{MASK}@"),
 )
+
+
+Index = Mapping[str, tuple[str, ...]]
+"""Texts by their first ``SHORTEST`` characters, so that one walk finds any number of them."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Redaction:
     """What to take out; made once, used on many texts."""
 
-    spellings: tuple[str, ...]
-    values: tuple[str, ...]
+    spellings: Index
+    values: Index
 
     def __call__(self, text: str) -> str:
-        for spelling in self.spellings:
-            if spelling in text:
-                text = text.replace(spelling, MASK)
-        flat = _BREAK.sub("", text)
-        for value in self.values:
-            if value in flat:  # whole no more, so it is broken over lines
+        text = _masked(text, _found(self.spellings, text))
+        if "\n" in text:
+            flat = _BREAK.sub("", text)
+            # Whole no more, so each of them is broken over lines.
+            for value in {flat[start:end] for start, end in _found(self.values, flat)}:
                 text = re.sub(_MAY_BREAK.join(map(re.escape, value)), MASK, text)
         for look, instead in _LOOKS:
             text = look.sub(instead, text)
@@ -70,11 +74,36 @@ class Redaction:
 def redaction(secrets: Iterable[str]) -> Redaction:
     """Takes out the values, what is within them, and every spelling of each."""
     values = {part for secret in secrets for part in _parts(secret) if len(part) >= SHORTEST}
-    spelt = {spelling for value in values for spelling in _spellings(value)}
-    # The longest first: a secret within another must not leave the other's rest behind.
     return Redaction(
-        tuple(sorted(spelt, key=len, reverse=True)), tuple(sorted(values, key=len, reverse=True))
+        _index({spelling for value in values for spelling in _spellings(value)}), _index(values)
     )
+
+
+def _index(texts: Iterable[str]) -> Index:
+    index: dict[str, tuple[str, ...]] = {}
+    for text in sorted(texts, key=len, reverse=True):
+        index[text[:SHORTEST]] = (*index.get(text[:SHORTEST], ()), text)
+    return index
+
+
+def _found(index: Index, text: str) -> Iterator[tuple[int, int]]:
+    """Where the longest of the texts stand, from each place at which one begins."""
+    for start in range(len(text) - SHORTEST + 1):
+        for candidate in index.get(text[start : start + SHORTEST], ()):
+            if text.startswith(candidate, start):
+                yield start, start + len(candidate)
+                break
+
+
+def _masked(text: str, spans: Iterable[tuple[int, int]]) -> str:
+    """Spans that touch become one mask, so that nothing of either is left."""
+    pieces: list[str] = []
+    shown = 0
+    for start, end in spans:
+        if start > shown or not pieces:
+            pieces += (text[shown:start], MASK)
+        shown = max(shown, end)
+    return "".join((*pieces, text[shown:]))
 
 
 def _parts(secret: str) -> Iterator[str]:

@@ -348,7 +348,7 @@ async def test_another_version_than_the_installed_one_is_told(home: Home) -> Non
 
 async def test_what_a_server_says_cannot_steer_the_terminal(home: Home) -> None:
     """Escape sequences in its last words are written out, in every list of the command line."""
-    home.configure({"rude": entry("exit", "3", "\x1b]0;owned\x07\x1b[2J")})
+    home.configure({"rude": entry("exit", "127", "\x1b]0;owned\x07\x1b[2J")})
     async with program(home) as running:
         await running.until(lambda world: world["servers"]["rude"]["fault"] is not None)
         outputs = [
