@@ -240,8 +240,8 @@ class _Connection:
             concerns.append(Concern(text, Action.RESTART))
         for field in sorted(self._session.catalogue.truncated):
             what = field.removesuffix("s").replace("_", " ")
-            text = f"{what.capitalize()} list truncated: it is endless, or over {ENTRIES_LIMIT}."
-            concerns.append(Concern(text))
+            why = f"it has no end, or more than {ENTRIES_LIMIT} entries"
+            concerns.append(Concern(f"{what.capitalize()} list truncated: {why}."))
         return tuple(concerns)
 
     def _limits(self) -> Limits:
