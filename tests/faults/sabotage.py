@@ -18,6 +18,7 @@ from tests.program import ROOT
 
 COPIED = ("core", "tray_app", "tests", "typings", "assets", "pyproject.toml")
 LIMIT = 300.0  # seconds for one run of the named tests
+ROUNDS = "tests/faults/test_long_runs.py::test_no_ending_leaves_a_process_or_ends_a_stranger"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,20 @@ SABOTAGES = (
             "tests/unit/lifecycle/test_machine.py::test_everywhere",
             "tests/engine/test_actor.py::test_reports_of_an_earlier_connection_change_nothing",
         ),
+    ),
+    Sabotage(
+        name="what left its group is found and not ended",
+        file="core/upstream/ownership.py",
+        right="                process.kill()\n",
+        wrong="",
+        tests=(ROUNDS,),
+    ),
+    Sabotage(
+        name="the reaper is not told of groups that have ended",
+        file="core/upstream/reaper.py",
+        right='        self._tell(f"- {group}")\n',
+        wrong="",
+        tests=(ROUNDS,),
     ),
 )
 
