@@ -181,6 +181,7 @@ async def many_edits(ground: Ground) -> None:
 async def half_written(ground: Ground) -> None:
     """The file is half written for longer than anybody waits."""
     file = ground.play.home.config_file
+    ground.write()  # it may just have been deleted
     text = file.read_text()
     file.write_text(text[: ground.rng.randrange(len(text))])
     await asyncio.sleep(ground.rng.uniform(0.1, 1.0))
