@@ -12,7 +12,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -135,21 +135,29 @@ def needs_strace() -> str:
 
 
 @asynccontextmanager
-async def failing(pid: int, path: Path, call: str, error: str) -> AsyncIterator[None]:
-    """While inside, every such system call of the process on that path ends in the error."""
+async def struck(
+    pid: int, calls: str, blow: str, path: Path | None = None, record: str = os.devnull
+) -> AsyncIterator[None]:
+    """While inside, a process's system calls (on that path) are struck as strace's inject says.
+
+    ``record`` is the file for what strace tells of the calls.
+    """
     tracer = await asyncio.create_subprocess_exec(
         needs_strace(),
-        *("-f", "-o", os.devnull, "-P", str(path), "-e", f"trace={call}"),
-        *("-e", f"inject={call}:error={error}", "-p", str(pid)),
+        *("-f", "-o", record, "-e", f"trace={calls}", "-e", f"inject={calls}:{blow}"),
+        *(("-P", str(path)) if path is not None else ()),
+        *("-p", str(pid)),
         stderr=asyncio.subprocess.PIPE,
     )
     assert tracer.stderr is not None
     try:
-        said = await asyncio.wait_for(tracer.stderr.readline(), START_LIMIT)
+        said = b"Requested path"
         while b"Requested path" in said:
             said = await asyncio.wait_for(tracer.stderr.readline(), START_LIMIT)
         assert b"attached" in said, said
         yield
     finally:
-        tracer.send_signal(signal.SIGINT)  # it lets go of the process
+        if tracer.returncode is None:
+            with suppress(ProcessLookupError):
+                tracer.send_signal(signal.SIGINT)  # it lets go of the process
         await tracer.communicate()

@@ -198,7 +198,7 @@ async def test_f55_a_file_that_cannot_be_read_for_a_while_is_read_as_soon_as_it_
         before = await play.ready()
         for number, (call, error, words) in enumerate(UNREADABLE, 1):
             changed = play.home.config_file.read_text().replace("{", f'{{"x{number}": 1,', 1)
-            async with storage.failing(play.pid, play.home.config_file, call, error):
+            async with storage.struck(play.pid, call, f"error={error}", play.home.config_file):
                 play.home.write(changed)
                 await play.until(sees(words))
                 await stands(play, before)
