@@ -129,10 +129,14 @@ class RunningProgram:
 
     async def until(self, condition: Callable[[Json], bool]) -> Json:
         """The first world of the event stream that fulfils the condition."""
-        async with asyncio.timeout(START_LIMIT):
-            async for world in self.events():
-                if condition(world):
-                    return world
+        last: Json = {}
+        try:
+            async with asyncio.timeout(START_LIMIT):
+                async for last in self.events():
+                    if condition(last):
+                        return last
+        except TimeoutError:
+            raise AssertionError(f"not so in {START_LIMIT:g} s; the last world: {last}") from None
         raise AssertionError("the event stream ended before it was so")
 
     async def ready(self, *names: str) -> Json:

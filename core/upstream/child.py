@@ -9,11 +9,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from subprocess import PIPE
-from typing import Protocol
+from typing import IO, Protocol
 
 from core.protocol.framing import LineFramer, Oversize
 from core.upstream.exit_watch import watch_exit
 from core.upstream.intake import Frame, Intake
+from core.upstream.pipe_end import PipeEnd
 from core.upstream.process_tree import Force, Tree
 from core.upstream.throttle import Garbage, Throttle
 
@@ -128,11 +129,20 @@ class Child:
 
     async def _connect(self, process: Popen[bytes]) -> None:
         loop = self._loop
-        self._stdin, _ = await loop.connect_write_pipe(partial(_Pipe, self, STDIN), process.stdin)
+        assert process.stdin is not None
+        self._stdin, _ = await loop.connect_write_pipe(
+            partial(_Pipe, self, STDIN), self._end_of(process.stdin)
+        )
         for number, pipe in ((STDOUT, process.stdout), (STDERR, process.stderr)):
-            reader, _ = await loop.connect_read_pipe(partial(_Pipe, self, number), pipe)
+            assert pipe is not None
+            reader, _ = await loop.connect_read_pipe(
+                partial(_Pipe, self, number), self._end_of(pipe)
+            )
             self._intakes[number].attach(reader)
             self._readers.append(reader)
+
+    def _end_of(self, pipe: IO[bytes]) -> IO[bytes] | PipeEnd:
+        return pipe if sys.platform == "win32" else PipeEnd(pipe, self._loop)
 
     @property
     def flooded(self) -> bool:
