@@ -23,7 +23,7 @@ from pathlib import Path
 
 from tests.faults import rounds
 from tests.faults.harm import HARMS, VICTIMS, Ground, victims
-from tests.faults.invariants import SOON, Footprint
+from tests.faults.invariants import Footprint
 from tests.faults.scene import Scene, scene
 from tests.program import Home
 
@@ -31,6 +31,7 @@ CLIENTS = 4
 ASK_EVERY = 0.02  # seconds between two calls of one client
 HARM_EVERY = 1.0  # seconds, on average
 MEASURED_PARTS = 10
+PUT_AWAY = 15.0  # seconds for what the harm began: calls that wait for a server to come back
 MOST_GROWTH = 16.0  # MB between the first and the last measurement after warming up
 
 
@@ -97,6 +98,8 @@ class Report:
         }
         for what, values in series.items():
             lines.append(f"{what:12}{values[0]:8.1f}{values[-1]:8.1f}{max(values):8.1f}")
+        course = " ".join(f"{sample.memory:.0f}" for sample in self.samples)
+        lines.append(f"memory in its course: {course} MB")
         lines.append(f"memory after the first third: {self.slope():+.1f} MB/h")
         return "\n".join(lines)
 
@@ -168,7 +171,7 @@ async def _ask(play: Scene, rng: random.Random) -> None:
 async def _sample(play: Scene, began: float, before: Footprint | None = None) -> Sample:
     """Measured once what just ended has been put away, which takes a moment."""
     footprint = await play.footprint()
-    deadline = time.monotonic() + SOON
+    deadline = time.monotonic() + PUT_AWAY
     while before and footprint.beyond(before) and time.monotonic() < deadline:
         footprint = await play.footprint()
     pages = int((Path("/proc") / str(play.pid) / "statm").read_text().split()[1])

@@ -178,12 +178,15 @@ class Ledger:
 
     @asynccontextmanager
     async def visit(self, path: str) -> AsyncIterator[RawClient]:
-        """The same for a while; calls of one that was refused are answered with an error."""
+        """The same for a while, with a farewell; one that was refused gets errors for its calls."""
         async with new_client(self._base, self._key) as http:
             client = RawClient(http, path)
             with suppress(httpx.HTTPError, AssertionError):
                 await client.open()
             yield client
+            if "mcp-session-id" in client.headers:
+                with suppress(httpx.HTTPError):
+                    await http.delete(path, headers=client.headers)
 
     async def call(self, client: RawClient, tool: str = "echo", **arguments: object) -> Json:
         """Call a tool that echoes its arguments; its one answer is entered and checked.
