@@ -4,49 +4,70 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections import OrderedDict, deque
+from collections import OrderedDict
 
 from core.protocol import envelope
 from core.protocol.calls import Call, Session
 
 SESSIONS_KEPT = 10_000  # beyond, the session unused for longest is forgotten
+CHANGES = ("/list_changed", "/updated")  # how notifications end that say no more than that
 MESSAGES_KEPT = 256  # per client that does not read its stream; beyond, the oldest is lost
 
 
 class Client:
-    """One client's session: what it asked and has no answer to yet, what waits to be told."""
+    """One client's session: what it asked and has no answer to yet, what waits to be told.
+
+    Sessions whose client is gone for good are many, so an idle one is kept small.
+    """
+
+    __slots__ = (
+        *("id", "surface", "protocol_version", "calls", "subscriptions", "closed"),
+        *("_outbox", "_filled"),
+    )
 
     def __init__(self, surface: str, protocol_version: str) -> None:
         self.id = secrets.token_urlsafe(24)
         self.surface = surface
         self.protocol_version = protocol_version
         self.calls: dict[bytes, tuple[Session, Call]] = {}  # by the client's own id, as JSON
-        self.subscriptions: set[str] = set()  # resource URIs
+        self.subscriptions: dict[str, None] = {}  # resource URIs
         self.closed = False
-        self._outbox: deque[bytes] = deque(maxlen=MESSAGES_KEPT)
-        self._filled = asyncio.Event()
+        self._outbox: list[bytes] = []
+        self._filled: asyncio.Event | None = None  # made by the first who waits
 
     def tell(self, method: str, params: bytes) -> None:
-        """Send a notification that belongs to no request, on the stream it listens to."""
-        self._outbox.append(envelope.notification(method, params))
-        self._filled.set()
+        """Send a notification that belongs to no request, on the stream it listens to.
+
+        That something has changed is not told twice as long as it waits to be told.
+        """
+        message = envelope.notification(method, params)
+        if method.endswith(CHANGES) and message in self._outbox:
+            return
+        if len(self._outbox) == MESSAGES_KEPT:
+            del self._outbox[0]
+        self._outbox.append(message)
+        self._wake()
 
     def close(self) -> None:
         self.closed = True
-        self._filled.set()
+        self._wake()
 
     async def told(self, timeout: float) -> list[bytes]:
         """Messages to send now; empty after ``timeout`` seconds of silence, or when closed."""
         if not self._outbox and not self.closed:
+            self._filled = self._filled or asyncio.Event()
             self._filled.clear()
             try:
                 async with asyncio.timeout(timeout):
                     await self._filled.wait()
             except TimeoutError:
                 return []
-        messages = list(self._outbox)
-        self._outbox.clear()
+        messages, self._outbox = self._outbox, []
         return messages
+
+    def _wake(self) -> None:
+        if self._filled is not None:
+            self._filled.set()
 
 
 class Clients:

@@ -59,9 +59,9 @@ class ServerSurface:
         if method in LISTED and _answered_from_memory(session.hello, method, params):
             return listing(session.catalogue, method)
         if method == "resources/subscribe":
-            client.subscriptions.add(_uri_of(params))
+            client.subscriptions[_uri_of(params)] = None
         elif method == "resources/unsubscribe":
-            client.subscriptions.discard(_uri_of(params))
+            client.subscriptions.pop(_uri_of(params), None)
         return await self._router.start(self.name, session, method, params)
 
     def notice(self, client: Client, method: str, params: bytes) -> None:

@@ -52,6 +52,20 @@ async def test_messages_wait_in_order_and_the_oldest_give_way() -> None:
     assert told == list(range(5, MESSAGES_KEPT + 5))
 
 
+async def test_a_change_is_told_once_however_often_it_happens_meanwhile() -> None:
+    """While a client does not listen, equal changes become one; other messages do not."""
+    client = Client("hub", "v")
+    for _ in range(1000):
+        client.tell("notifications/tools/list_changed", b"")
+        client.tell("notifications/resources/updated", b'{"uri":"a:b"}')
+        client.tell("notifications/resources/updated", b'{"uri":"a:c"}')
+    client.tell("notifications/message", b"1")
+    client.tell("notifications/message", b"1")
+    assert len(await client.told(1)) == 5
+    client.tell("notifications/tools/list_changed", b"")
+    assert len(await client.told(1)) == 1
+
+
 async def test_a_listener_is_woken_by_a_message_silence_or_the_end() -> None:
     """told returns what comes, nothing after its time, and nothing once the session ends."""
     client = Client("hub", "v")
