@@ -130,13 +130,11 @@ async def _run(
 
 
 def _bind(options: Options, config: Config) -> list[socket.socket]:
-    sockets = [bind_tcp(config.listen)]
-    if hasattr(socket, "AF_UNIX"):
-        try:
-            sockets.append(bind_unix(options.socket_file))
-        except BaseException:
-            sockets[0].close()
-            raise
+    with ExitStack() as unless_all_are_bound:
+        sockets = [unless_all_are_bound.enter_context(bind_tcp(config.listen))]
+        if hasattr(socket, "AF_UNIX"):
+            sockets.append(unless_all_are_bound.enter_context(bind_unix(options.socket_file)))
+        unless_all_are_bound.pop_all()
     return sockets
 
 
