@@ -70,9 +70,6 @@ class ConfigSource(Protocol):
     ) -> None:
         """Report every later version of the file until cancelled."""
 
-    async def reload(self) -> None:
-        """Read the file now and report as ``watch`` does."""
-
     async def set_enabled(self, name: ServerName, enabled: bool) -> None:
         """Change one entry of the file and report the new version before returning.
 

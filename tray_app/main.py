@@ -15,7 +15,6 @@ from core.errors import EngineStopped, McpProxyError
 from core.model.config import ServerName
 from core.model.intents import (
     Intent,
-    ReloadConfig,
     RestartServer,
     RetryNow,
     SetEnabled,
@@ -160,7 +159,7 @@ class Tray:
                 self._open_help(name)
             case CopyEndpoint():
                 self._copy_endpoint()
-            case RestartServer() | RetryNow() | SetEnabled() | ReloadConfig() | Show() | Shutdown():
+            case RestartServer() | RetryNow() | SetEnabled() | Show() | Shutdown():
                 self._submit(command)
             case _:
                 assert_never(command)

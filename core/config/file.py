@@ -101,10 +101,6 @@ class ConfigFile:
         self._rejected = rejected
         return self._watch()
 
-    async def reload(self) -> None:
-        """Read the file now and report what it says, changed or not."""
-        await self._look(even_if_known=True)
-
     async def set_enabled(self, name: ServerName, enabled: bool) -> None:
         """Change one entry of the file and report the new version before returning.
 
@@ -128,7 +124,7 @@ class ConfigFile:
                     async with asyncio.timeout(pause):
                         await watch.changed()
                 sees = await self._follow(watch)
-                reads = await self._look(even_if_known=False)
+                reads = await self._look()
                 if sees and reads:
                     pause = None
                 else:
@@ -148,17 +144,17 @@ class ConfigFile:
                 )
         return not self._blind
 
-    async def _look(self, *, even_if_known: bool) -> bool:
+    async def _look(self) -> bool:
         """Report what the file says; whether the system let us read it."""
         async with self._lock:
             try:
                 version = await asyncio.to_thread(self._read)
             except ConfigError as error:
-                if even_if_known or error.problems != self._reported:
+                if error.problems != self._reported:
                     self._reported = error.problems
                     self._rejected(ConfigProblem(str(self.path), error.problems))
                 return not isinstance(error, _Unreadable)
-            if even_if_known or version.digest != self._reported:
+            if version.digest != self._reported:
                 self._loaded(self._accept(version))
             return True
 

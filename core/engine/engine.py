@@ -16,7 +16,6 @@ from core.errors import EngineStopped, UnknownServer
 from core.model.config import Config
 from core.model.intents import (
     Intent,
-    ReloadConfig,
     RestartServer,
     RetryNow,
     SetEnabled,
@@ -78,8 +77,6 @@ class Engine:
                 if name not in self.snapshot.config.servers:
                     raise UnknownServer(name, self.snapshot.config.servers)
                 await self._source.set_enabled(name, enabled)
-            case ReloadConfig():
-                await self._source.reload()
             case Show():
                 self.store.notice(NoticeCode.SHOW)
             case Shutdown():

@@ -31,11 +31,6 @@ class SetEnabled:
 
 
 @dataclass(frozen=True, slots=True)
-class ReloadConfig:
-    """Read the config file again now."""
-
-
-@dataclass(frozen=True, slots=True)
 class Show:
     """Make the running program visible to the person (a second start asks for it)."""
 
@@ -46,7 +41,7 @@ class Shutdown:
 
 
 ServerIntent = RestartServer | RetryNow | SetEnabled
-Intent = ServerIntent | ReloadConfig | Show | Shutdown
+Intent = ServerIntent | Show | Shutdown
 
 
 def allowed(status: ServerStatus) -> frozenset[type[ServerIntent]]:

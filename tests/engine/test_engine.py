@@ -10,7 +10,7 @@ import pytest
 from core.engine.engine import Engine
 from core.errors import EngineStopped, NotNow, UnknownServer
 from core.model.config import ServerName
-from core.model.intents import ReloadConfig, RestartServer, SetEnabled, Show, Shutdown
+from core.model.intents import RestartServer, SetEnabled, Show, Shutdown
 from core.model.notices import NoticeCode
 from core.model.status import EnginePhase, Phase, Snapshot
 from core.telemetry.counters import Counters
@@ -55,11 +55,10 @@ async def test_restart_is_refused_where_it_makes_no_sense() -> None:
             await world.engine.submit(RestartServer(ONE))
 
 
-async def test_asking_to_reload_and_to_show() -> None:
-    """Reload goes to the file, Show becomes a notice; both answer with the accepting seq."""
+async def test_asking_to_show() -> None:
+    """Show becomes a notice, which the first instance makes visible."""
     async with running(server("one")) as world:
-        seq = await world.engine.submit(ReloadConfig())
-        assert (world.source.reloads, seq) == (1, world.snapshot.seq)
+        seq = world.snapshot.seq
         await world.engine.submit(Show())
         newest = world.engine.notices_since(seq)[0]
         assert [notice.code for notice in newest] == [NoticeCode.SHOW]
@@ -73,7 +72,7 @@ async def test_shutdown_is_a_wish_that_others_carry_out() -> None:
         assert world.phase("one") is Phase.READY
         world.engine.refuse_work()
         assert world.snapshot.engine is EnginePhase.STOPPING
-        for intent in (RestartServer(ONE), SetEnabled(ONE, False), ReloadConfig()):
+        for intent in (RestartServer(ONE), SetEnabled(ONE, False)):
             with pytest.raises(EngineStopped):
                 await world.engine.submit(intent)
         assert not world.engine.haste_asked.is_set()

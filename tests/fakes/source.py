@@ -22,7 +22,6 @@ class FakeSource:
 
     def __init__(self, *servers: ServerConfig) -> None:
         self.config = Config()
-        self.reloads = 0
         self.held: asyncio.Event | None = None  # set_enabled waits for it, as if for the disk
         self._loaded: Callable[[Config], None] = lambda config: None
         self._rejected: Callable[[ConfigProblem], None] = lambda problem: None
@@ -51,10 +50,6 @@ class FakeSource:
     ) -> None:
         self._loaded, self._rejected = loaded, rejected
         await asyncio.get_running_loop().create_future()
-
-    async def reload(self) -> None:
-        self.reloads += 1
-        self.write(*self.config.servers.values())
 
     async def set_enabled(self, name: ServerName, enabled: bool) -> None:
         if self.held is not None:

@@ -489,18 +489,3 @@ async def test_many_switches_at_once_all_count(path: Path) -> None:
         assert not any(server.enabled for server in last.servers.values())
         assert last.revision == 21
     assert await config_file(path).load() == Config(revision=1, servers=last.servers, api_key="k")
-
-
-async def test_a_reload_reports_even_what_is_known(path: Path) -> None:
-    """Whoever asks gets an answer, good or bad, each time."""
-    path.write_text(text_with("a"))
-    file = config_file(path)
-    config = await file.load()
-    reports = Reports()
-    file.watch(reports.add, reports.add).close()
-    await file.reload()
-    assert reports.all == [config]
-    path.write_text("{")
-    await file.reload()
-    await file.reload()
-    assert [type(report) for report in reports.all] == [Config, ConfigProblem, ConfigProblem]
