@@ -253,7 +253,7 @@ async def _waits(on: Stage, crashes: int) -> list[float]:
     return waits
 
 
-async def test_a_crash_loop_slows_down_to_the_cap_and_never_gives_up() -> None:
+async def test_f05_a_crash_loop_slows_down_to_the_cap_and_never_gives_up() -> None:
     """What was ready once and dies at once waits 1, 2, 4 … seconds, then 60 again and again."""
     async with stage(on_open=FakePeer.connect) as on:
         waits = await _waits(on, 12)
@@ -263,10 +263,10 @@ async def test_a_crash_loop_slows_down_to_the_cap_and_never_gives_up() -> None:
 
 
 @pytest.mark.parametrize(("ready_for", "attempt"), [(59.0, 3), (61.0, 1)])
-async def test_a_minute_of_being_ready_forgets_earlier_failures(
+async def test_f05_a_minute_of_being_ready_forgets_earlier_failures(
     ready_for: float, attempt: int
 ) -> None:
-    """On this side of the minute waits go on growing, on the other they begin anew (F05)."""
+    """On this side of the minute waits go on growing, on the other they begin anew."""
     async with stage(on_open=FakePeer.connect) as on:
         await _waits(on, 2)
         await on.clock.advance(ready_for)
@@ -276,11 +276,19 @@ async def test_a_minute_of_being_ready_forgets_earlier_failures(
         assert (status.phase, status.attempt) == (Phase.BACKOFF, attempt)
 
 
-async def test_what_was_never_ready_is_given_up_after_five_failures() -> None:
-    """The last fault is named, no timer is left, and a restart begins anew (F03)."""
+async def test_f03_what_was_never_ready_is_given_up_after_five_failures() -> None:
+    """Each wait is twice the last; then the fault is named and no timer left; a restart helps."""
     early = Fault(FaultCode.EXIT_EARLY, "Exited before it was ready (exit code 1).", "no database")
     async with stage(on_open=lambda peer: peer.end(early)) as on:
-        await on.clock.advance(60)
+        await settle()
+        for number in range(GIVE_UP_FAILURES - 1):
+            (retry,) = on.clock.timers
+            wait = retry.when - on.clock.now()
+            assert 2**number * (1 - SPREAD) <= wait <= 2**number * (1 + SPREAD)
+            await on.clock.advance(wait - 0.01)
+            assert on.servers.opened("one") == number + 1
+            await on.clock.advance(0.02)
+            assert on.servers.opened("one") == number + 2
         status = on.world.store.snapshot.servers[ServerName("one")]
         assert status.phase is Phase.FAILED
         assert status.fault is not None
@@ -295,8 +303,8 @@ async def test_what_was_never_ready_is_given_up_after_five_failures() -> None:
         assert on.phase is Phase.BACKOFF
 
 
-async def test_what_a_person_must_mend_is_not_tried_again() -> None:
-    """One attempt, no timer (F01)."""
+async def test_f01_what_a_person_must_mend_is_not_tried_again() -> None:
+    """One attempt, no timer."""
     async with stage(on_open=lambda peer: peer.end(BROKEN)) as on:
         await on.clock.advance(1000)
         assert on.phase is Phase.FAILED

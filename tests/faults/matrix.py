@@ -8,7 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 README = Path(__file__).with_name("README.md")
-TEST = re.compile(r"test_f(\d\d)_\w+")
+TEST = re.compile(r"test_((?:f\d\d_)+)\w+")  # one test may show several faults
 
 HEAD = """\
 # Faults
@@ -22,13 +22,21 @@ all of a row is not shown, the reason stands there. Made by `python -m tests.fau
 NO_HTTP = "not yet: this version has no servers that are reached by URL"
 NO_DATABASE = "not yet: there is no database"
 NOT_SHOWN = {
-    **dict.fromkeys(range(31, 44), NO_HTTP),
+    7: "not yet: this version speaks only one era of MCP, so it has no other to fall back to",
+    25: "not yet: nothing measures or limits what a server uses of CPU and memory",
+    29: "a few servers; a thousand are `python -m tests.faults.scale --real 200 --fake 800`",
+    **dict.fromkeys(range(31, 45), NO_HTTP),
+    45: "not yet: a call that was waiting does not say that the computer slept; no sign-in expires",
+    46: "the engine's timers and order: no sign-in expires in this version",
     53: "not yet: this version writes no other program's config file",
     56: NO_DATABASE,
     57: NO_DATABASE,
     59: "the config file only: there is no database, and the file has no version",
+    72: "not yet: there is no window to offer where nothing shows an icon",
+    73: "does not arise: icon and engine are one process and end together (F63, F64)",
     74: "not yet: this version knows no keyring",
     76: "not yet: this version signs in nowhere",
+    77: "the files: there is no entry for starting at sign-in",
     78: NO_HTTP,
 }
 FAULTS = range(1, 79)
@@ -43,7 +51,8 @@ def shown() -> dict[int, list[str]]:
                 match = TEST.fullmatch(node.name)
                 if match is not None:
                     place = path.relative_to(ROOT).as_posix()
-                    found.setdefault(int(match[1]), []).append(f"{place}::{node.name}")
+                    for fault in re.findall(r"\d+", match[1]):
+                        found.setdefault(int(fault), []).append(f"{place}::{node.name}")
     return found
 
 

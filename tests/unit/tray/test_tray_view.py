@@ -246,7 +246,7 @@ def test_many_problems_are_cut_and_counted() -> None:
     assert row(view, "attention-more").label == "and 3 more under Servers"
 
 
-def test_many_servers_are_grouped() -> None:
+def test_f29_many_servers_are_grouped() -> None:
     """No submenu holds more servers than fit; groups are named by their first and last."""
     many = [status(f"s{n:03}") for n in range(2 * GROUP_SIZE + 1)]
     groups = row(view_of(world(*many)), "servers").rows

@@ -14,7 +14,7 @@ def never() -> asyncio.Future[None]:
     return asyncio.get_running_loop().create_future()
 
 
-async def test_no_more_than_so_many_start_at_once_and_the_rest_in_order() -> None:
+async def test_f29_no_more_than_so_many_start_at_once_and_the_rest_in_order() -> None:
     """The third of two waits until a turn ends; those who wait get theirs in order."""
     starts = Starts(at_once=2)
     first, second = await starts.turn(never()), await starts.turn(never())
