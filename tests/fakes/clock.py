@@ -28,13 +28,14 @@ class FakeClock:
     def __init__(self) -> None:
         self._now = 1000.0
         self.asleep = 0.0  # seconds slept so far; a test adds to it
+        self.stepped = timedelta()  # by how much the wall clock was set; a test adds to it
         self.timers: list[FakeTimer] = []  # armed, in the order they were set
 
     def now(self) -> float:
         return self._now
 
     def wall(self) -> datetime:
-        return START + timedelta(seconds=self._now)
+        return START + timedelta(seconds=self._now) + self.stepped
 
     def slept(self) -> float:
         return self.asleep

@@ -17,7 +17,10 @@ class SceneMaker(Protocol):
     """Opens a scene with these servers beside the bystander; see `tests.faults.scene.scene`."""
 
     def __call__(
-        self, servers: Mapping[str, dict[str, Any]] | None = None, **settings: object
+        self,
+        servers: Mapping[str, dict[str, Any]] | None = None,
+        desktop: Mapping[str, str] | None = None,
+        **settings: object,
     ) -> AbstractAsyncContextManager[scenes.Scene]: ...
 
 
@@ -37,8 +40,10 @@ def scene(home: Home, nothing_left: None) -> SceneMaker:
     """
 
     def make(
-        servers: Mapping[str, dict[str, Any]] | None = None, **settings: object
+        servers: Mapping[str, dict[str, Any]] | None = None,
+        desktop: Mapping[str, str] | None = None,
+        **settings: object,
     ) -> AbstractAsyncContextManager[scenes.Scene]:
-        return scenes.scene(home, servers, **settings)
+        return scenes.scene(home, servers, desktop, **settings)
 
     return make

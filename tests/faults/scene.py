@@ -252,17 +252,22 @@ class Scene:
 
 @asynccontextmanager
 async def scene(
-    home: Home, servers: Mapping[str, Json] | None = None, **settings: object
+    home: Home,
+    servers: Mapping[str, Json] | None = None,
+    desktop: Mapping[str, str] | None = None,
+    **settings: object,
 ) -> AsyncIterator[Scene]:
     """Run the program with a bystander; then with ``servers`` too; judge it at the end.
 
+    ``desktop`` is the environment of a desktop, where it has an icon; without, it has none.
     ``settings`` are further keys of the config file. A test that ends the program itself calls
     ``leave_alone`` before.
     """
     stage = Stage(home, settings)
     stage.configure({})
     try:
-        async with program(home) as running:
+        command = "serve" if desktop is None else "run"
+        async with program(home, command, desktop) as running:
             playing = Scene(stage, running)
             try:
                 await playing.open(servers or {})
