@@ -289,7 +289,7 @@ class TrayDesktop:
     def popups(self) -> dict[str, Box]:
         """Menus on the screen: viewable windows that the window manager does not manage."""
         found = {}
-        for line in self._run("xwininfo", "-root", "-tree").splitlines():
+        for line in self._tree().splitlines():
             match = WINDOW.match(line)
             if match is None or ("xfce4-panel" not in line and "rapper" not in line):
                 continue
@@ -299,13 +299,22 @@ class TrayDesktop:
                 continue  # it closed between the two looks
             if "Override Redirect State: yes" in about and "Map State: IsViewable" in about:
                 box = Box(*(int(match[part]) for part in ("x", "y", "width", "height")))
-                if box.height > 1 and box.width > 1:
+                placed = box.x >= 0 and box.y >= 0  # a menu is made before it has its place
+                if placed and box.height > 1 and box.width > 1:
                     found[match["id"]] = box
         return found
 
     def _windows(self, name: str) -> list[str]:
-        tree = self._run("xwininfo", "-root", "-tree")
-        return [line for line in tree.splitlines() if name in line]
+        return [line for line in self._tree().splitlines() if name in line]
+
+    def _tree(self) -> str:
+        """All windows; looked at again when one of them closed while it was being described."""
+        for _ in range(TREE_LOOKS):
+            try:
+                return self._run("xwininfo", "-root", "-tree")
+            except subprocess.CalledProcessError:
+                continue
+        raise AssertionError("the windows on the screen never stand still")
 
     def _panel_is_drawn(self) -> bool:
         """Two looks in a row the same, and not the bare screen."""
@@ -343,6 +352,7 @@ class TrayDesktop:
 
 BLACK = ((0, 0), (0, 0), (0, 0))
 MENU_PADDING = 4
+TREE_LOOKS = 20
 SEPARATOR = 1
 WINDOW = re.compile(
     r"\s+(?P<id>0x[0-9a-f]+) .* (?P<width>\d+)x(?P<height>\d+)\+-?\d+\+-?\d+\s+"

@@ -28,6 +28,9 @@ CHANGING = "openat,write,fsync,chmod,fchmod,chown,fchown,rename,renameat,unlink,
 NEVER = "error=EIO:when=65535"
 CALL = re.compile(r"(\d+) +(\w+)\(")
 
+OF_CHANCE = {"mmap", "munmap", "mremap", "mprotect", "madvise", "brk", "futex"}
+"""Calls for memory and locks, which have nothing to do with the file and vary in number."""
+
 
 class Writer:
     """Writes the file whenever it is told to, and is struck while it does."""
@@ -54,7 +57,11 @@ class Writer:
         found = CALL.findall(self._record.read_text())
         threads = Counter(thread for thread, _ in found)
         names = [name for thread, name in found if thread == threads.most_common(1)[0][0]]
-        return [(name, names[: at + 1].count(name)) for at, name in enumerate(names)]
+        return [
+            (name, names[: at + 1].count(name))
+            for at, name in enumerate(names)
+            if name not in OF_CHANCE
+        ]
 
     async def _line(self) -> bytes:
         assert self._process.stdout is not None

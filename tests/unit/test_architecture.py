@@ -38,6 +38,14 @@ CATCHES_EVERYTHING: dict[str, str] = {
 SLEEPS_IN_TESTS: dict[str, str] = {
     "tests/fakes/faultsrv/__main__.py": "a server that is slow on purpose",
     "tests/fakes/tray_desktop.py": "a real panel announces nothing, so one can only look again",
+    "tests/faults/harm.py": "harm comes at moments of chance, and lasts for a while",
+    "tests/faults/invariants.py": "another process does not tell when it closes or ends",
+    "tests/faults/rounds.py": "each round is ended at another moment",
+    "tests/faults/scale.py": "a stretch of time that is measured",
+    "tests/faults/scene.py": "another process does not tell when it closes or ends",
+    "tests/faults/soak.py": "the pace of a long run",
+    "tests/faults/test_faults_config.py": "the pace of a storm of edits",
+    "tests/faults/test_faults_resources.py": "a stretch of time that is measured",
 }
 
 # What a class called so does cannot be told from its name.
