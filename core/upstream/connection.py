@@ -95,19 +95,22 @@ class StdioConnector:
         try:
             mark = await self._reaper.ready()
             connection = _Connection(self, config, link, launch.marked(mark), turn)
+            grace = AT_ONCE  # unless it ends in peace: being cancelled is no time to wait
             try:
-                return await connection.run(self._reaper)
+                fault = await connection.run(self._reaper)
+                grace = self._grace()
             finally:
-                await self._close(connection.child, mark)
+                await self._close(connection.child, mark, grace)
+            return fault
         finally:
             turn.end()
 
-    async def _close(self, child: Child, mark: str) -> None:
+    async def _close(self, child: Child, mark: str, grace: Grace) -> None:
         """End the child, its group, and what left the group.
 
         A child that is gone gets no grace: until this returns it is still shown as it was.
         """
-        await child.close(AT_ONCE if child.gone.done() else self._grace())
+        await child.close(AT_ONCE if child.gone.done() else grace)
         if child.started:
             await asyncio.to_thread(end_marked, mark)
             self._reaper.remove(child.pid)

@@ -66,13 +66,15 @@ async def test_what_a_server_started_ends_with_it(tmp_path: Path, kind: str, how
         assert not alive(grandchild)
 
 
-async def test_a_cancelled_connection_kills_at_once() -> None:
-    """However long the graces are, cancelling the task ends the server now."""
+@pytest.mark.parametrize("asked_to_end", [True, False])
+async def test_a_cancelled_connection_kills_at_once(asked_to_end: bool) -> None:
+    """However long the graces are, and however far its end has come, cancelling ends it now."""
     async with talking(faulty("ignore-term"), grace=Grace(LIMIT, LIMIT)) as talk:
         pid = (await talk.ready()).pid
         assert pid is not None
         talk.closing.set_result(None)
-        await settle()  # its input has ended
+        if asked_to_end:
+            await settle()  # its input has ended
         talk.task.cancel()
         async with asyncio.timeout(LIMIT / 2):
             await asyncio.wait([talk.task])
