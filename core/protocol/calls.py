@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from core.protocol.codes import STATELESS_VERSIONS
+
 Notify = Callable[[str, bytes], None]
 """Receives the method and params of a notification."""
 
@@ -24,6 +26,11 @@ class Hello:
     instructions: bytes = b""
     declares: frozenset[str] = frozenset()  # names of the capabilities it declared
     promises_list_changed: frozenset[str] = frozenset()  # of these
+
+    @property
+    def stateless(self) -> bool:
+        """Whether the server is spoken to in the era without hand-shake and sessions."""
+        return self.protocol_version in STATELESS_VERSIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +65,47 @@ class Reply:
     error: bytes | memoryview | None = None
 
 
+class Ask:
+    """A request of a stateful server's own (sampling, elicitation, roots) to one client.
+
+    Answered exactly once; what comes later is ignored.
+    """
+
+    __slots__ = ("_answered", "method", "params", "withdrawn")
+
+    def __init__(self, method: str, params: bytes, answered: Callable[[Reply], None]) -> None:
+        self.method = method
+        self.params = params
+        self.withdrawn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._answered: Callable[[Reply], None] | None = answered
+
+    def answer(self, reply: Reply) -> None:
+        """Send what the client said, or why nobody can say anything."""
+        answered, self._answered = self._answered, None
+        if answered is not None and not self.withdrawn.done():
+            answered(reply)
+
+    def withdraw(self) -> None:
+        """The server, or its end, takes the question back."""
+        if not self.withdrawn.done():
+            self.withdrawn.set_result(None)
+
+
 class Call:
     """One request in flight to a server.
 
     The waiter is woken by each thing that arrives: events (progress and other notifications
-    that belong to this request) and finally the reply. Used by one task at a time.
+    that belong to this request), asks (requests of the server's that this request caused) and
+    finally the reply. Used by one task at a time.
     """
 
-    __slots__ = ("_failure", "_waiter", "events", "reply", "upstream_id")
+    __slots__ = ("_failure", "_waiter", "asks", "caller", "events", "reply", "upstream_id")
 
-    def __init__(self) -> None:
+    def __init__(self, caller: str = "") -> None:
+        self.caller = caller  # whose request it is, so that the server's own reach nobody else
         self.upstream_id = 0
         self.events: list[tuple[str, bytes]] = []  # (method, params), oldest first
+        self.asks: list[Ask] = []  # taken out by the waiter, oldest first
         self.reply: Reply | None = None
         self._failure: Exception | None = None
         self._waiter: asyncio.Future[None] | None = None
@@ -82,6 +118,12 @@ class Call:
         """Deliver a notification that belongs to this request."""
         if not self.done:
             self.events.append((method, params))
+            self._wake()
+
+    def ask(self, ask: Ask) -> None:
+        """Deliver a request of the server's that this request caused."""
+        if not self.done:
+            self.asks.append(ask)
             self._wake()
 
     def finish(self, reply: Reply) -> None:
@@ -102,17 +144,17 @@ class Call:
             waiter.set_result(None)
 
     async def arrival(self) -> Reply | None:
-        """Wait for something new: the reply, or None when there are ``events`` to take first.
+        """Wait for something new: the reply, or None when there are ``events`` or ``asks`` first.
 
         Raises ConnectionLost or CallTimeout when the request ended without an answer.
         """
-        if not self.events and not self.done:
+        if not self.events and not self.asks and not self.done:
             self._waiter = asyncio.get_running_loop().create_future()
             try:
                 await self._waiter
             finally:
                 self._waiter = None
-        if self.events:
+        if self.events or self.asks:
             return None
         if self._failure is not None:
             raise self._failure
@@ -128,8 +170,10 @@ class Session(Protocol):
     @property
     def catalogue(self) -> Catalogue: ...
 
-    def start(self, method: str, params: bytes) -> Call:
-        """Send a request; ``params`` is JSON or empty. Never blocks.
+    def start(self, method: str, params: bytes, caller: str = "") -> Call:
+        """Send a request; ``params`` is JSON or empty, complete as the server's era wants it.
+
+        ``caller`` tells whose request it is. Never blocks.
 
         Raises ConnectionLost when the connection is closing, TooBusy when the server has its
         full share of requests waiting.

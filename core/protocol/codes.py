@@ -9,6 +9,9 @@ STATEFUL_VERSIONS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
 
 LATEST_STATEFUL = STATEFUL_VERSIONS[-1]
 
+STATELESS_VERSIONS = ("2026-07-28",)
+"""Versions without: every request says for itself what it needs (2026-07-28, basic)."""
+
 
 class Code(IntEnum):
     """JSON-RPC 2.0 §5.1, and our own outside its reserved range."""

@@ -94,7 +94,7 @@ class Multiplexer:
 
     # --- the askers' side ---------------------------------------------------------------------
 
-    def start(self, method: str, params: bytes) -> Call:
+    def start(self, method: str, params: bytes, caller: str = "") -> Call:
         if self._lost:
             raise ConnectionLost("the connection is closing")
         if len(self._waiting) >= WAITING_LIMIT:
@@ -104,7 +104,7 @@ class Multiplexer:
         now = self._loop.time()
         if self._full is not None and now - self._full_since >= UNREAD_LIMIT:
             raise TooBusy(f"it has not read its input for {now - self._full_since:.0f} s")
-        call = Call()
+        call = Call(caller)
         call.upstream_id = self._next_id
         self._next_id += 1
         limits = self._limits()

@@ -75,7 +75,7 @@ class SilentSession:
     hello = Hello("2025-11-25")
     catalogue = Catalogue()
 
-    def start(self, method: str, params: bytes) -> Call:
+    def start(self, method: str, params: bytes, caller: str = "") -> Call:
         return Call()
 
     def cancel(self, call: Call, reason: str) -> None: ...

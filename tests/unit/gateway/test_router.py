@@ -135,7 +135,7 @@ async def test_a_caller_that_waits_while_the_program_stops_is_told_so() -> None:
 class EndingSession(FakeSession):
     """A conversation whose server has just gone, which its actor learns later."""
 
-    def start(self, method: str, params: bytes) -> Call:
+    def start(self, method: str, params: bytes, caller: str = "") -> Call:
         raise ConnectionLost("the connection is closing")
 
 
