@@ -12,6 +12,7 @@ import blockbuster.blockbuster
 import pytest
 from hypothesis import settings
 
+from tests import settle
 from tests.leaks import Traces, adopt_orphans
 
 settings.register_profile("here", deadline=None)
@@ -32,6 +33,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--no-skips", action="store_true", help="a test that cannot run here counts as failed"
     )
+    settle.add_option(parser)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    settle.register(config)
 
 
 @pytest.hookimpl(wrapper=True)
