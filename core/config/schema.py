@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from core.config.fields import Place, Reading
 from core.config.jsonc import Document, Path
+from core.config.profiles import read_profiles
 from core.config.servers import read_servers
 from core.model.config import (
     Config,
@@ -23,6 +24,8 @@ from core.model.config import (
 )
 
 MOST_TOOLS = 1000
+MOST_CHARACTERS = 10_000_000
+ROUTING_MODES = ("retrieve_tools", "direct")
 MOST_BACKUPS = 100
 DEFAULT_CALL_TIMEOUT = 120.0
 
@@ -86,6 +89,14 @@ def read(document: Document, overrides: Overrides) -> Outcome:
         tools_limit=reading.integer(
             reading.member(root, "tools_limit"), _DEFAULTS.tools_limit, 1, MOST_TOOLS
         ),
+        tool_response_limit=reading.integer(
+            reading.member(root, "tool_response_limit"),
+            _DEFAULTS.tool_response_limit,
+            0,
+            MOST_CHARACTERS,
+        ),
+        routing_mode=_routing_mode(reading, reading.member(root, "routing_mode")),
+        profiles=read_profiles(reading, reading.member(root, "profiles")),
         environment=_environment(reading, reading.object(reading.member(root, "environment"))),
         logging=_logging(
             reading, reading.object(reading.member(root, "logging")), overrides.log_level
@@ -154,6 +165,16 @@ def _listen(reading: Reading, place: Place | None, override: str | None, auth: b
         )
         reading.complain("listen", message, place)
     return listen
+
+
+def _routing_mode(reading: Reading, place: Place | None) -> str:
+    mode = reading.text(place)
+    if place is None or mode is None:
+        return _DEFAULTS.routing_mode
+    if mode not in ROUTING_MODES:
+        reading.complain(place.path, f"must be one of {', '.join(ROUTING_MODES)}", place)
+        return _DEFAULTS.routing_mode
+    return mode
 
 
 def _environment(reading: Reading, place: Place | None) -> EnvironmentPolicy:

@@ -80,6 +80,8 @@ def read_servers(reading: Reading, root: Place, call_timeout: float) -> Servers:
                 1,
                 MOST_CONCURRENCY,
             ),
+            enabled_tools=reading.texts(reading.member(member, "enabled_tools")),
+            disabled_tools=reading.texts(reading.member(member, "disabled_tools")),
         )
         servers[config.name] = config
         entries[config.name] = entry.path

@@ -53,6 +53,8 @@ class ServerConfig:
     init_timeout: float = 60.0
     call_timeout: float = 120.0
     max_concurrent_requests: int = 16
+    enabled_tools: tuple[str, ...] = ()  # when not empty, only these are offered
+    disabled_tools: tuple[str, ...] = ()
 
     @property
     def connection_key(self) -> object:
@@ -96,6 +98,14 @@ class Logging:
     json_format: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Some of the servers under a name, offered together at ``/mcp/p/{name}``."""
+
+    name: str
+    servers: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """The whole file. ``revision`` counts the versions accepted since start, from 1."""
@@ -107,7 +117,10 @@ class Config:
     listen: Listen = Listen()
     api_key: str = field(default="", repr=False)
     require_mcp_auth: bool = False
+    routing_mode: str = "retrieve_tools"  # or "direct": every tool, instead of search and call
     tools_limit: int = 15
+    tool_response_limit: int = 20_000  # characters; 0 means no limit
+    profiles: tuple[Profile, ...] = ()
     environment: EnvironmentPolicy = EnvironmentPolicy()
     logging: Logging = Logging()
     metrics_enabled: bool = True

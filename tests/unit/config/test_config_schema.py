@@ -17,6 +17,7 @@ from core.model.config import (
     Http,
     Listen,
     Logging,
+    Profile,
     ServerConfig,
     ServerName,
     Setting,
@@ -110,6 +111,19 @@ def test_every_key_is_read() -> None:
     )
 
 
+def test_what_agents_see_is_read() -> None:
+    """How tools are offered, profiles, limits, and the tools a person switched on and off."""
+    config = good(
+        """{"routing_mode": "direct", "tool_response_limit": 0,
+        "profiles": [{"name": "work", "servers": ["x", "gone"]}, {"name": "none"}],
+        "mcpServers": {"x": {"command": "x", "enabled_tools": ["a"], "disabled_tools": ["b"]}}}"""
+    )
+    assert (config.routing_mode, config.tool_response_limit) == ("direct", 0)
+    assert config.profiles == (Profile("work", ("x", "gone")), Profile("none"))
+    entry = config.servers[ServerName("x")]
+    assert (entry.enabled_tools, entry.disabled_tools) == (("a",), ("b",))
+
+
 def test_list_map_and_vs_code_say_the_same() -> None:
     """The shape of the file does not matter, except for where an entry is found again."""
     entry = '"command": "c", "cwd": "/x", "type": "stdio"'
@@ -132,7 +146,7 @@ def test_unknown_keys_and_nulls_are_no_problem() -> None:
     text = json.dumps(
         {
             **nulls,
-            "profiles": 5,
+            "themes": 5,
             "mcpServers": {
                 "x": {"command": "c", "args": None, "url": "", "created": "x", "oauth": []}
             },
@@ -248,6 +262,22 @@ BAD: list[tuple[str, list[str]]] = [
     (
         '{"require_mcp_auth": "true"}',
         ["require_mcp_auth: expected true or false, got a string: write true without quotes"],
+    ),
+    ('{"tool_response_limit": -1}', ["tool_response_limit: must be from 0 to 10000000"]),
+    ('{"routing_mode": "all"}', ["routing_mode: must be one of retrieve_tools, direct"]),
+    (
+        '{"profiles": {"a": ["b"]}}',
+        ['profiles: expected a list of profiles, [{"name": ..., "servers": [...]}], got an object'],
+    ),
+    ('{"profiles": [7]}', ["profiles[0]: expected an object in braces, {...}, got a number"]),
+    ('{"profiles": [{}]}', ["profiles[0].name: is missing: every profile needs a name"]),
+    (
+        '{"profiles": [{"name": "a/b"}, {"name": "a"}, {"name": "a"}]}',
+        [
+            "profiles[0].name: a profile's name is 1 to 64 of the letters A-Z and a-z, digits, "
+            "'.', '_' and '-'",
+            "profiles[2].name: another profile has this name",
+        ],
     ),
     ('{"tools_limit": 0}', ["tools_limit: must be from 1 to 1000"]),
     ('{"tools_limit": true}', ["tools_limit: expected a whole number, got true"]),
