@@ -56,6 +56,12 @@ class ServerConfig:
     enabled_tools: tuple[str, ...] = ()  # when not empty, only these are offered
     disabled_tools: tuple[str, ...] = ()
 
+    def permits(self, tool: str) -> bool:
+        """Whether the file leaves that tool switched on."""
+        if tool in self.disabled_tools:
+            return False
+        return not self.enabled_tools or tool in self.enabled_tools
+
     @property
     def connection_key(self) -> object:
         """Everything that forces a new connection when it changes."""
