@@ -2,105 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import socket
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
-from urllib.parse import quote
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from core import __version__
 from core.errors import AlreadyRunning, McpProxyError
 from tray_app import report
-from tray_app.client import PATIENCE, Client, Json
-from tray_app.paths import Paths, paths
+from tray_app.client import Client
+from tray_app.flags import Flags, everywhere
+from tray_app.paths import Paths
 from tray_app.printable import printable
+from tray_app.server_commands import servers
+from tray_app.tool_commands import tools
 
 if TYPE_CHECKING:
     from core.app import EngineThread, Options
 
-F = TypeVar("F", bound=Callable[..., Any])
-
 ENGINE_ENDED = b"\0"  # no signal has this number
-
-
-@dataclass(slots=True)
-class Flags:
-    """The flags that work everywhere; before or after the command, the latter wins."""
-
-    config: str | None = None
-    data_dir: str | None = None
-    listen: str | None = None
-    log_level: str | None = None
-    as_json: bool = False
-
-    def paths(self) -> Paths:
-        import os
-
-        return paths(self.config, self.data_dir, os.environ)
-
-    def client(self) -> Client:
-        return Client(self.paths().socket_file)
-
-    def show(self, data: Json, words: Callable[[Json], str]) -> None:
-        """Print for a program or for a person."""
-        click.echo(json.dumps(data, indent=2) if self.as_json else printable(words(data)))
-
-
-def everywhere(command: F) -> F:
-    """Give a command the flags that work everywhere."""
-
-    def remember(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:
-        def callback(context: click.Context, _: click.Parameter, value: Any) -> None:
-            if value is not None and value is not False:
-                setattr(context.ensure_object(Flags), name, value)
-
-        return callback
-
-    for option in (
-        click.option(
-            "--json",
-            is_flag=True,
-            expose_value=False,
-            callback=remember("as_json"),
-            help="Print data as JSON.",
-        ),
-        click.option(
-            "--log-level",
-            metavar="LEVEL",
-            expose_value=False,
-            callback=remember("log_level"),
-            help="trace, debug, info, warn or error.",
-        ),
-        click.option(
-            "--listen",
-            metavar="HOST:PORT",
-            expose_value=False,
-            callback=remember("listen"),
-            help="Where AI clients connect; port 0 is any free one.",
-        ),
-        click.option(
-            "--data-dir",
-            metavar="DIR",
-            expose_value=False,
-            callback=remember("data_dir"),
-            help="Where the program keeps its data, and its logs.",
-        ),
-        click.option(
-            "--config",
-            metavar="FILE",
-            expose_value=False,
-            callback=remember("config"),
-            help="The config file to use.",
-        ),
-    ):
-        command = option(command)
-    return command
 
 
 @click.group(invoke_without_command=True)
@@ -134,6 +57,26 @@ def serve(flags: Flags) -> None:
 
 @cli.command()
 @everywhere
+@click.option("--server", metavar="NAME", help="One server only, as if it were connected directly.")
+@click.option("--profile", metavar="NAME", help="The servers of one profile only.")
+@click.pass_obj
+def stdio(flags: Flags, server: str | None, profile: str | None) -> None:
+    """Be an MCP server on stdin and stdout that forwards to the running program.
+
+    For AI clients that cannot connect to an address. --listen says where the program runs if it
+    does not run on this computer under this user.
+    """
+    if server is not None and profile is not None:
+        raise click.UsageError("Give either --server or --profile, not both.")
+    import os
+
+    from tray_app.stdio.command import run
+
+    run(flags.address(), server, profile, os.environ.get("MCPPROXY_API_KEY"))
+
+
+@cli.command()
+@everywhere
 @click.pass_obj
 def status(flags: Flags) -> None:
     """Say what the running program is doing."""
@@ -162,61 +105,8 @@ def doctor(flags: Flags, bundle: Path | None) -> None:
     doctor.leave(data)
 
 
-@cli.group()
-def servers() -> None:
-    """Look at the servers, and act on one."""
-
-
-@servers.command("list")
-@everywhere
-@click.pass_obj
-def servers_list(flags: Flags) -> None:
-    """All servers, with their state and what is wrong."""
-    flags.show(flags.client().get("/api/v1/servers"), report.servers)
-
-
-@servers.command()
-@everywhere
-@click.argument("name")
-@click.pass_obj
-def enable(flags: Flags, name: str) -> None:
-    """Want a server, and wait until it is ready."""
-    _act(flags, name, "enable", "ready")
-
-
-@servers.command()
-@everywhere
-@click.argument("name")
-@click.pass_obj
-def disable(flags: Flags, name: str) -> None:
-    """Stop a server and leave it stopped."""
-    _act(flags, name, "disable", "disabled")
-
-
-@servers.command()
-@everywhere
-@click.argument("name")
-@click.pass_obj
-def restart(flags: Flags, name: str) -> None:
-    """Start a server anew, and wait until it is ready."""
-    _act(flags, name, "restart", "ready")
-
-
-@servers.command()
-@everywhere
-@click.argument("name")
-@click.option("--tail", default=200, show_default=True, help="How many lines.")
-@click.pass_obj
-def logs(flags: Flags, name: str, tail: int) -> None:
-    """The last lines of a server's log."""
-    data = flags.client().get(f"/api/v1/servers/{quote(name, safe='')}/logs?tail={tail}")
-    flags.show(data, lambda log: "\n".join(log["lines"]) or f"{name} has written nothing yet.")
-
-
-def _act(flags: Flags, name: str, verb: str, phase: str) -> None:
-    path = f"/api/v1/servers/{quote(name, safe='')}/{verb}?wait={phase}&timeout={PATIENCE:g}"
-    data = flags.client().post(path, waits=True)
-    flags.show(data, lambda answer: f"{name}: {answer['server']['health']['summary']}")
+cli.add_command(servers)
+cli.add_command(tools)
 
 
 # --- running ----------------------------------------------------------------------------------

@@ -23,6 +23,8 @@ STARTS_TASKS: dict[str, str] = {
     "core/engine/engine.py": "the watch on the config source, in the engine's task group",
     "core/asgi.py": "the watch on one client, cancelled and awaited with the work it guards",
     "tray_app/bus.py": "questions to the session bus, kept in a set and bounded in time",
+    "tray_app/stdio/bridge.py": "one task per request, in the bridge's task group",
+    "tray_app/stdio/command.py": "the bridge and the watch on its output, in one task group",
     "tray_app/sni_icon.py": "the bus connection, in the icon's task group",
 }
 

@@ -1,0 +1,1 @@
+"""The bridge for clients that only know stdio: MCP on stdin and stdout, forwarded to the engine."""
