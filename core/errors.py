@@ -12,7 +12,9 @@
     ├── EngineStopped        the engine no longer takes work
     └── IntentRefused        what was asked for makes no sense
         ├── UnknownServer    no server of that name
-        └── NotNow           not in the server's present state
+        ├── NotNow           not in the server's present state
+        ├── NotAsSeen        what was approved is not what is there now
+        └── NotKept          an approval could not be written down
 """
 
 from __future__ import annotations
@@ -96,3 +98,11 @@ class UnknownServer(IntentRefused):
 
 class NotNow(IntentRefused):
     """The server's present state does not allow it."""
+
+
+class NotAsSeen(IntentRefused):
+    """What a person agreed to is not what is there now; they have to look again."""
+
+
+class NotKept(IntentRefused):
+    """An approval could not be written down, so it does not count."""

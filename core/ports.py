@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from core.model.approvals import Judgement
 from core.model.config import Config, ServerConfig, ServerName
 from core.model.faults import Fault
 from core.model.findings import Finding
@@ -76,6 +78,67 @@ class ConfigSource(Protocol):
         Raises ConfigError when the file as it stands on disk cannot be read, ConfigNotWritten
         when it cannot be written.
         """
+
+    async def set_quarantined(self, name: ServerName, quarantined: bool) -> None:
+        """Likewise."""
+
+
+class Approvals(Protocol):
+    """What a person agreed to, kept across restarts; fails closed."""
+
+    def judge(self, config: ServerConfig, tools: tuple[Tool, ...] | None) -> Judgement:
+        """What may be used of a server now; ``tools`` is None while it is not connected.
+
+        Never waits. Remembers what it sees of a server for the first time.
+        """
+
+    async def approve_tools(
+        self, config: ServerConfig, tools: tuple[Tool, ...], seen: Mapping[str, str]
+    ) -> None:
+        """Agree to tools by name and hash, and keep it. Raises NotAsSeen, NotKept."""
+
+    async def approve_server(
+        self, config: ServerConfig, tools: tuple[Tool, ...] | None, seen: str
+    ) -> None:
+        """Agree to what the server runs and to all its tools. Raises NotAsSeen, NotKept."""
+
+    async def release(self, config: ServerConfig, tools: tuple[Tool, ...] | None) -> None:
+        """Agree to what the server runs, and to its tools as far as no rule speaks against them.
+
+        Raises NotKept.
+        """
+
+    def on_change(self, changed: Callable[[ServerName | None], object]) -> None:
+        """Tell whenever a judgement may be another, of one server or (None) of all."""
+
+
+class Cache(Protocol):
+    """Keeps bytes by key for a while, across restarts too."""
+
+    async def put(self, key: str, data: bytes, ttl: float) -> None:
+        """``ttl`` is in seconds."""
+
+    async def get(self, key: str) -> bytes | None:
+        """None when the key is unknown or its time is over."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallRecord:
+    """One finished tool call; ``took`` is in seconds, ``size`` the bytes of its result."""
+
+    at: datetime
+    server: str
+    tool: str
+    outcome: str
+    took: float
+    size: int = 0
+    client: str = ""
+
+
+class Journal(Protocol):
+    """Takes down what agents did; never waits, and loses records rather than grow."""
+
+    def record(self, record: CallRecord) -> None: ...
 
 
 class Batch(Protocol):

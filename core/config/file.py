@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from core.config import disk
 from core.config.edit import set_value
@@ -107,9 +107,18 @@ class ConfigFile:
         Raises ConfigError when the file as it stands on disk cannot be read or no longer has
         the server, ConfigNotWritten when the system does not let us write it.
         """
+        await self._switch(name, "enabled", enabled)
+
+    async def set_quarantined(self, name: ServerName, quarantined: bool) -> None:
+        """Likewise."""
+        await self._switch(name, "quarantined", quarantined)
+
+    async def _switch(
+        self, name: ServerName, key: Literal["enabled", "quarantined"], on: bool
+    ) -> None:
         async with self._lock:
             try:
-                version = await asyncio.to_thread(self._write_enabled, name, enabled)
+                version = await asyncio.to_thread(self._write_switch, name, key, on)
             except OSError as error:
                 raise ConfigNotWritten(str(self.path), error) from error
             if version.digest != self._reported:
@@ -236,17 +245,19 @@ class ConfigFile:
             return replace(version, outcome=replace(version.outcome, config=config))
         return self._check(text.encode())
 
-    def _write_enabled(self, name: ServerName, enabled: bool) -> _Version:
+    def _write_switch(
+        self, name: ServerName, key: Literal["enabled", "quarantined"], on: bool
+    ) -> _Version:
         for _ in range(_MOST_ATTEMPTS):
             version = self._read()
             entry = version.outcome.entries.get(name)
             if entry is None:
                 problem = Problem("mcpServers", f"has no server named {name!r} any more")
                 raise ConfigError(str(self.path), [problem])
-            if version.outcome.config.servers[name].enabled == enabled:
+            if getattr(version.outcome.config.servers[name], key) == on:
                 return version
             before = version.document.text
-            after = set_value(before, (*entry, "enabled"), enabled).encode()
+            after = set_value(before, (*entry, key), on).encode()
             changed = self._check(after)
             with suppress(disk.ChangedOnDisk):
                 disk.replace(self.path, after, expected=before.encode())

@@ -22,7 +22,7 @@ from core.lifecycle.status import FAULTY, Times, phase_of, view
 from core.model.config import ServerConfig, ServerName
 from core.model.faults import Fault, FaultCode
 from core.model.status import Peer
-from core.ports import Clock, Connector, Timer
+from core.ports import Approvals, Clock, Connector, Timer
 from core.protocol.calls import Session
 from core.telemetry.counters import Counters
 
@@ -41,6 +41,7 @@ class World:
     store: Store
     sessions: LiveSessions
     counters: Counters
+    approvals: Approvals
 
 
 @dataclass(eq=False, slots=True)
@@ -155,11 +156,14 @@ class Actor:
     def publish(self) -> None:
         """Tell the world what is known, in the machine and beside it."""
         retry_at = None
-        if isinstance(self._model.state, machine.Backoff):
+        state = self._model.state
+        if isinstance(state, machine.Backoff):
             clock = self.world.clock
-            retry_at = clock.wall() + timedelta(seconds=self._model.state.retry_at - clock.now())
+            retry_at = clock.wall() + timedelta(seconds=state.retry_at - clock.now())
         downloading = self._connection is not None and self._connection.downloading
-        status = view(self._model, Times(self._since, retry_at), downloading)
+        tools = state.peer.tools if isinstance(state, machine.Ready) else None
+        judgement = self.world.approvals.judge(self.config, tools)
+        status = view(self._model, Times(self._since, retry_at), judgement, downloading)
         if status is None:
             self.world.store.remove(self.name)
         else:

@@ -12,19 +12,24 @@ from core.engine.sessions import LiveSessions
 from core.engine.store import Store
 from core.engine.subscription import Slot
 from core.engine.supervisor import Supervisor
+from core.engine.unguarded import Unguarded
 from core.errors import EngineStopped, UnknownServer
 from core.model.config import Config
 from core.model.intents import (
+    ApprovalIntent,
+    ApproveServer,
+    ApproveTools,
     Intent,
     RestartServer,
     RetryNow,
     SetEnabled,
+    SetQuarantined,
     Show,
     Shutdown,
 )
 from core.model.notices import Notice, NoticeCode, Severity
 from core.model.status import ConfigProblem, EnginePhase, Snapshot
-from core.ports import Clock, ConfigSource, Connector
+from core.ports import Approvals, Clock, ConfigSource, Connector
 from core.telemetry.counters import Counters
 
 log = logging.getLogger(__name__)
@@ -41,15 +46,19 @@ class Engine:
         tasks: asyncio.TaskGroup,
         clock: Clock,
         counters: Counters,
+        approvals: Approvals | None = None,
     ) -> None:
+        """``approvals``: without, everything that servers list is offered as it is."""
         self.store = Store(clock, counters)
         self.sessions = LiveSessions()
         self.shutdown_asked = asyncio.Event()
         self.haste_asked = asyncio.Event()  # somebody asked to shut down once more
         self._source = source
+        self._approvals = approvals or Unguarded()
         self._supervisor = Supervisor(
-            World(connect, tasks, clock, self.store, self.sessions, counters)
+            World(connect, tasks, clock, self.store, self.sessions, counters, self._approvals)
         )
+        self._approvals.on_change(self._supervisor.show_again)
         self._watching: asyncio.Task[None] | None = None
 
     @property
@@ -77,6 +86,8 @@ class Engine:
                 if name not in self.snapshot.config.servers:
                     raise UnknownServer(name, self.snapshot.config.servers)
                 await self._source.set_enabled(name, enabled)
+            case SetQuarantined() | ApproveTools() | ApproveServer():
+                await self._approve(intent)
             case Show():
                 self.store.notice(NoticeCode.SHOW)
             case Shutdown():
@@ -84,6 +95,26 @@ class Engine:
             case _:
                 assert_never(intent)
         return self.snapshot.seq
+
+    async def _approve(self, intent: ApprovalIntent) -> None:
+        """Raises UnknownServer, NotAsSeen, NotKept, ConfigError or ConfigNotWritten."""
+        name = intent.name
+        config = self.snapshot.config.servers.get(name)
+        status = self.snapshot.servers.get(name)
+        if config is None or status is None:
+            raise UnknownServer(name, self.snapshot.config.servers)
+        tools = status.peer.tools if status.peer is not None else None
+        match intent:
+            case ApproveTools(_, seen):
+                await self._approvals.approve_tools(config, tools or (), dict(seen))
+            case ApproveServer(_, seen):
+                await self._approvals.approve_server(config, tools, seen)
+                await self._source.set_quarantined(name, False)
+            case SetQuarantined(_, False):
+                await self._approvals.release(config, tools)
+                await self._source.set_quarantined(name, False)
+            case SetQuarantined(_, True):
+                await self._source.set_quarantined(name, True)
 
     async def until(self, condition: Callable[[Snapshot], bool], timeout: float | None) -> Snapshot:
         changed = asyncio.Event()

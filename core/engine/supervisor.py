@@ -75,6 +75,12 @@ class Supervisor:
         actor.post(event)
         self._poke()
 
+    def show_again(self, name: ServerName | None) -> None:
+        """What may be used of a server, or of all (None), may be something else now."""
+        for actor in list(self._actors.values()):
+            if name in (None, actor.name) and not actor.removed:
+                actor.publish()
+
     async def stop(self, limit: float) -> bool:
         """Remove every server, newest first; True if all had ended within ``limit`` seconds."""
         if self._tick is not None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import assert_never
 
 from core.lifecycle import machine
+from core.model.approvals import Hold, Judgement, Review, unguarded
 from core.model.config import ServerConfig, Stdio
 from core.model.faults import Action, Fault
 from core.model.status import AdminState, Health, Level, Peer, Phase, ServerStatus
@@ -43,10 +44,16 @@ def phase_of(state: machine.State) -> Phase | None:
             assert_never(state)
 
 
-def view(model: machine.Model, times: Times, downloading: bool = False) -> ServerStatus | None:
+def view(
+    model: machine.Model,
+    times: Times,
+    judgement: Judgement | None = None,
+    downloading: bool = False,
+) -> ServerStatus | None:
     """The status to publish; None for a removed server.
 
-    ``downloading``: what is being started is still on its way to this machine.
+    ``judgement``: what may be used of it, if there is a policy. ``downloading``: what is being
+    started is still on its way to this machine.
     """
     state = model.state
     phase = phase_of(state)
@@ -54,17 +61,25 @@ def view(model: machine.Model, times: Times, downloading: bool = False) -> Serve
         return None
     fault = state.fault if isinstance(state, FAULTY) else None
     peer = state.peer if isinstance(state, machine.Ready) else None
+    if judgement is None:
+        judgement = unguarded(model.config.quarantined, peer.tools if peer is not None else ())
+    if peer is not None and peer.tools is not judgement.tools:
+        peer = replace(peer, tools=judgement.tools)
+    review = judgement.review
     return ServerStatus(
         name=model.config.name,
         phase=phase,
-        health=health(phase, model.config, fault, peer, model.attempt, downloading),
+        health=health(phase, model.config, fault, peer, model.attempt, review, downloading),
         since=times.since,
         kind="stdio" if isinstance(model.config.transport, Stdio) else "http",
-        quarantined=model.config.quarantined,
+        quarantined=review.quarantined,
         attempt=model.attempt,
         retry_at=times.retry_at if phase is Phase.BACKOFF else None,
         fault=fault,
         peer=peer,
+        review=review,
+        offered=judgement.offered,
+        withheld=judgement.withheld,
     )
 
 
@@ -77,11 +92,12 @@ def health(
     fault: Fault | None,
     peer: Peer | None,
     attempt: int,
+    review: Review,
     downloading: bool = False,
 ) -> Health:
     """The one set of words for a server; what a person chose is never shown as a fault."""
     admin = AdminState.ENABLED
-    if config.quarantined:
+    if review.quarantined:
         admin = AdminState.QUARANTINED
     if not config.enabled:
         admin = AdminState.DISABLED
@@ -97,23 +113,29 @@ def health(
             if downloading:
                 summary = "Connecting, still downloading"
             return Health(level=Level.DEGRADED, admin_state=admin, summary=summary)
-        case Phase.READY if config.quarantined:
+        case Phase.READY if review.quarantined:
             return Health(
                 level=Level.DEGRADED,
                 admin_state=admin,
                 summary="Waiting for approval",
-                detail="Its tools stay hidden from AI clients until you approve this server.",
+                detail=_WHY_HELD[review.hold],
+                action=Action.APPROVE,
+            )
+        case Phase.READY if review.waiting:
+            return Health(
+                level=Level.DEGRADED,
+                admin_state=admin,
+                summary=f"Ready, {_of_tools(peer, review)}",
+                detail=" ".join([_waiting(review), *_texts(peer)]),
                 action=Action.APPROVE,
             )
         case Phase.READY:
-            count = len(peer.tools) if peer is not None else 0
-            tools = "1 tool" if count == 1 else f"{count} tools"
             concerns = peer.concerns if peer is not None else ()
             return Health(
                 level=Level.DEGRADED if concerns else Level.HEALTHY,
                 admin_state=admin,
-                summary=f"Ready, {tools}",
-                detail=" ".join(concern.text for concern in concerns),
+                summary=f"Ready, {_of_tools(peer, review)}",
+                detail=" ".join(_texts(peer)),
                 action=next((each.action for each in concerns if each.action), Action.NONE),
             )
         case Phase.BACKOFF:
@@ -144,3 +166,39 @@ def health(
             return Health(level=Level.HEALTHY, admin_state=admin, summary="Stopping")
         case _:
             assert_never(phase)
+
+
+_WHY_HELD = {
+    Hold.ASKED: "Its tools stay hidden from AI clients until you approve this server.",
+    Hold.ALTERED: "What it runs is no longer what you approved. Its tools stay hidden from AI "
+    "clients until you approve this server again.",
+}
+
+
+def _of_tools(peer: Peer | None, review: Review) -> str:
+    count = len(peer.tools) if peer is not None else 0
+    if review.waiting:
+        return f"{count - review.waiting} of {_tools(count)}"
+    return _tools(count)
+
+
+def _tools(count: int) -> str:
+    return "1 tool" if count == 1 else f"{count} tools"
+
+
+def _waiting(review: Review) -> str:
+    """What a person is asked for, in a sentence or two."""
+    if review.unread:
+        return "What you approved earlier cannot be read just now, so its tools stay hidden."
+    sentences = []
+    if review.changed:
+        verb = "has" if len(review.changed) == 1 else "have"
+        sentences.append(f"{_tools(len(review.changed))} {verb} changed since you approved them.")
+    if review.pending:
+        verb = "needs" if len(review.pending) == 1 else "need"
+        sentences.append(f"{_tools(len(review.pending))} {verb} your approval.")
+    return " ".join(sentences)
+
+
+def _texts(peer: Peer | None) -> list[str]:
+    return [concern.text for concern in peer.concerns] if peer is not None else []

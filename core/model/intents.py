@@ -31,6 +31,30 @@ class SetEnabled:
 
 
 @dataclass(frozen=True, slots=True)
+class SetQuarantined:
+    """Edit the config file so that nothing of the server may be used, or that it may again."""
+
+    name: ServerName
+    quarantined: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ApproveTools:
+    """Agree to tools as they were seen: each by its name and the ``Tool.hash`` of then."""
+
+    name: ServerName
+    seen: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ApproveServer:
+    """Agree to all that waits about a server; ``seen`` is the ``Review.hash`` of then."""
+
+    name: ServerName
+    seen: str
+
+
+@dataclass(frozen=True, slots=True)
 class Show:
     """Make the running program visible to the person (a second start asks for it)."""
 
@@ -41,7 +65,8 @@ class Shutdown:
 
 
 ServerIntent = RestartServer | RetryNow | SetEnabled
-Intent = ServerIntent | Show | Shutdown
+ApprovalIntent = SetQuarantined | ApproveTools | ApproveServer
+Intent = ServerIntent | ApprovalIntent | Show | Shutdown
 
 
 def allowed(status: ServerStatus) -> frozenset[type[ServerIntent]]:

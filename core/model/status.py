@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 
+from core.model.approvals import NOTHING, Review
 from core.model.config import Config, Problem, ServerName
 from core.model.faults import Action, Fault
 from core.model.tools import Tool
@@ -84,14 +85,22 @@ class ServerStatus:
     since: datetime  # when the phase began
     rev: int = 0  # Snapshot.seq at which this status last changed; set by the store
     kind: str = "stdio"  # or "http"
-    quarantined: bool = False
+    quarantined: bool = False  # nothing of it may be used before a person agrees
     attempt: int = 0  # connection attempts since it was last stable, from 1
     retry_at: datetime | None = None  # set iff phase is BACKOFF
     fault: Fault | None = None  # set iff phase is BACKOFF, AUTH_REQUIRED or FAILED
     peer: Peer | None = None  # set iff phase is READY
+    review: Review = NOTHING  # what waits for a person
+    offered: tuple[Tool, ...] = field(default=(), repr=False)  # what AI clients may see and call
+    withheld: frozenset[str] = frozenset()  # names of the other tools
+
+    def withholds(self, tool: str) -> bool:
+        """Whether a tool must not be called: a person has not agreed to it."""
+        return self.quarantined or tool in self.withheld
 
     @property
     def tools(self) -> tuple[Tool, ...]:
+        """All it listed, approved or not."""
         return self.peer.tools if self.peer is not None else ()
 
     @property

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from core.engine.actor import CLOSE_LIMIT, Actor, World
 from core.engine.sessions import LiveSessions
 from core.engine.store import Store
+from core.engine.unguarded import Unguarded
 from core.lifecycle import machine
 from core.lifecycle.backoff import CAP_STDIO, GIVE_UP_FAILURES, SPREAD
 from core.model.config import ServerConfig, ServerName
@@ -64,7 +65,7 @@ async def stage(
     clock, connector, counters = FakeClock(), FakeConnector(on_open), Counters()
     async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
         store = Store(clock, counters)
-        world = World(connector, tasks, clock, store, LiveSessions(), counters)
+        world = World(connector, tasks, clock, store, LiveSessions(), counters, Unguarded())
         steps: list[Phase | None] = []
 
         def stepped(actor: Actor) -> None:

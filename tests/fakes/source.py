@@ -56,3 +56,9 @@ class FakeSource:
             await self.held.wait()
         entry = replace(self.config.servers[name], enabled=enabled)
         self.write(*{**self.config.servers, name: entry}.values())
+
+    async def set_quarantined(self, name: ServerName, quarantined: bool) -> None:
+        if self.held is not None:
+            await self.held.wait()
+        entry = replace(self.config.servers[name], quarantined=quarantined)
+        self.write(*{**self.config.servers, name: entry}.values())

@@ -61,6 +61,12 @@ class MemorySource:
         entry = replace(self.config.servers[name], enabled=enabled)
         self.edit(servers=MappingProxyType({**self.config.servers, name: entry}))
 
+    async def set_quarantined(self, name: ServerName, quarantined: bool) -> None:
+        if self.broken is not None:
+            raise self.broken
+        entry = replace(self.config.servers[name], quarantined=quarantined)
+        self.edit(servers=MappingProxyType({**self.config.servers, name: entry}))
+
     def edit(self, **changes: object) -> None:
         self.config = replace(self.config, revision=self.config.revision + 1, **changes)
         self._loaded(self.config)
