@@ -14,10 +14,13 @@ from typing import Protocol, assert_never
 from core.errors import EngineStopped, McpProxyError
 from core.model.config import ServerName
 from core.model.intents import (
+    ApproveServer,
+    ApproveTools,
     Intent,
     RestartServer,
     RetryNow,
     SetEnabled,
+    SetQuarantined,
     Show,
     Shutdown,
 )
@@ -160,6 +163,8 @@ class Tray:
             case CopyEndpoint():
                 self._copy_endpoint()
             case RestartServer() | RetryNow() | SetEnabled() | Show() | Shutdown():
+                self._submit(command)
+            case SetQuarantined() | ApproveTools() | ApproveServer():
                 self._submit(command)
             case _:
                 assert_never(command)
