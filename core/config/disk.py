@@ -57,13 +57,13 @@ def read(path: Path) -> bytes:
     return bytes(data)
 
 
-def replace(path: Path, data: bytes, expected: bytes | None) -> None:
+def replace(path: Path, data: bytes, expected: bytes | None, *, keep_previous: bool = True) -> None:
     """Put ``data`` in place of ``expected`` (None: no file) so that no reader sees a part.
 
     A symbolic link stays and its target is replaced. The previous version is kept beside the
-    target as ``NAME.bak``. Permissions and owner stay; a new file is 0600 and new directories
-    are 0700. Raises ChangedOnDisk when the file no longer holds ``expected``, OSError when
-    the system does not let us.
+    target as ``NAME.bak``, unless it is kept elsewhere. Permissions and owner stay; a new file
+    is 0600 and new directories are 0700. Raises ChangedOnDisk when the file no longer holds
+    ``expected``, OSError when the system does not let us.
     """
     target = Path(os.path.realpath(path))
     _check_unchanged(target, expected)
@@ -72,8 +72,9 @@ def replace(path: Path, data: bytes, expected: bytes | None) -> None:
         status = None
     else:
         status = target.stat()
-        with _temporary(target, expected, status) as backup:
-            backup.replace(target.with_name(f"{target.name}.bak"))
+        if keep_previous:
+            with _temporary(target, expected, status) as backup:
+                backup.replace(target.with_name(f"{target.name}.bak"))
     with _temporary(target, data, status) as written:
         _check_unchanged(target, expected)
         written.replace(target)
