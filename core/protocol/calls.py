@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Protocol
 
 from core.protocol.codes import STATELESS_VERSIONS
@@ -53,6 +54,10 @@ class CallTimeout(Exception):
     """The server did not answer a request in time; ``str()`` goes on after "gave"."""
 
 
+class Cancelled(Exception):
+    """Nobody wants the answer any more, and nobody gets one (MCP basic/utilities/cancellation)."""
+
+
 class TooBusy(Exception):
     """The server has as many requests waiting as we keep for one; nothing was sent."""
 
@@ -79,6 +84,11 @@ class Ask:
         self.withdrawn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._answered: Callable[[Reply], None] | None = answered
 
+    @property
+    def open(self) -> bool:
+        """Whether an answer is still waited for."""
+        return self._answered is not None and not self.withdrawn.done()
+
     def answer(self, reply: Reply) -> None:
         """Send what the client said, or why nobody can say anything."""
         answered, self._answered = self._answered, None
@@ -99,7 +109,16 @@ class Call:
     finally the reply. Used by one task at a time.
     """
 
-    __slots__ = ("_failure", "_waiter", "asks", "caller", "events", "reply", "upstream_id")
+    __slots__ = (
+        "_waiter",
+        "answered_at",
+        "asks",
+        "caller",
+        "events",
+        "failure",
+        "reply",
+        "upstream_id",
+    )
 
     def __init__(self, caller: str = "") -> None:
         self.caller = caller  # whose request it is, so that the server's own reach nobody else
@@ -107,12 +126,13 @@ class Call:
         self.events: list[tuple[str, bytes]] = []  # (method, params), oldest first
         self.asks: list[Ask] = []  # taken out by the waiter, oldest first
         self.reply: Reply | None = None
-        self._failure: Exception | None = None
+        self.answered_at = 0.0  # time.perf_counter() when the reply came
+        self.failure: Exception | None = None  # why there will be none
         self._waiter: asyncio.Future[None] | None = None
 
     @property
     def done(self) -> bool:
-        return self.reply is not None or self._failure is not None
+        return self.reply is not None or self.failure is not None
 
     def event(self, method: str, params: bytes) -> None:
         """Deliver a notification that belongs to this request."""
@@ -130,12 +150,13 @@ class Call:
         """Deliver the answer; later deliveries are ignored."""
         if not self.done:
             self.reply = reply
+            self.answered_at = perf_counter()
             self._wake()
 
     def fail(self, failure: Exception) -> None:
         """End the request without an answer; later deliveries are ignored."""
         if not self.done:
-            self._failure = failure
+            self.failure = failure
             self._wake()
 
     def _wake(self) -> None:
@@ -156,8 +177,8 @@ class Call:
                 self._waiter = None
         if self.events or self.asks:
             return None
-        if self._failure is not None:
-            raise self._failure
+        if self.failure is not None:
+            raise self.failure
         return self.reply
 
 
@@ -169,6 +190,14 @@ class Session(Protocol):
 
     @property
     def catalogue(self) -> Catalogue: ...
+
+    @property
+    def in_flight(self) -> int:
+        """Requests the server has and did not answer yet."""
+
+    @property
+    def waiting(self) -> int:
+        """Requests kept here until the server may have them."""
 
     def start(self, method: str, params: bytes, caller: str = "") -> Call:
         """Send a request; ``params`` is JSON or empty, complete as the server's era wants it.

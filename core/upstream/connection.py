@@ -32,9 +32,10 @@ from core.upstream.handshake import (
 )
 from core.upstream.intake import Frame
 from core.upstream.launch import Launch, prepare
-from core.upstream.multiplexer import Limits, Multiplexer
+from core.upstream.multiplexer import Multiplexer
 from core.upstream.ownership import end_marked
 from core.upstream.patience import LONGEST, Patience
+from core.upstream.pending import Limits, Lines
 from core.upstream.reaper import Reaper
 from core.upstream.server_log import ServerLog
 from core.upstream.starts import Starts, Turn
@@ -143,7 +144,7 @@ class _Connection:
         self._refreshed_at = 0.0
         self.child = Child(self)
         self._session = Multiplexer(
-            self.child.write,
+            Lines(self.child.write),
             limits=self._limits,
             violation=self._violation,
             notified=self._notified,

@@ -7,10 +7,8 @@ own are put back on the way out.
 from __future__ import annotations
 
 import asyncio
-import re
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import msgspec
 
@@ -28,35 +26,36 @@ from core.protocol.calls import (
 from core.protocol.codes import Code
 from core.protocol.envelope import Kind, Malformed
 from core.protocol.framing import EDGE, LINE_LIMIT, Oversize
+from core.upstream.asks import Asks, cause_of, owner_of_log
+from core.upstream.pending import (
+    LOG_LEVEL,
+    Limits,
+    Outlet,
+    Pending,
+    check_room,
+    token_of,
+    with_token,
+    without_subscription,
+)
+from core.upstream.unreadable import answered_id
 
-WAITING_LIMIT = 256  # requests kept for one server beyond those in flight
-WAITING_BYTES = 16 * 1024 * 1024  # with so much in them no further ones are kept
-LONGEST_CALL = 900.0  # seconds, however much progress a server reports
 UNREAD_LIMIT = 10.0  # seconds a server may leave its input unread
 UNREAD_BYTES = 1024 * 1024  # of notifications and answers kept for a server that does not read
 TIMER_RESOLUTION = 0.002  # seconds; a timer may fire so much too early
 REASON_LENGTH = 200  # characters of a reason for cancelling that are passed on
 ABANDONED_KEPT = 1024  # ids whose late answers are expected and dropped in silence
 
-# Where serialisers put the envelope's id: at the very start, or at the very end. An "id" further
-# in belongs to the payload.
-_ID_FIRST = re.compile(rb'\s*\{\s*(?:"jsonrpc"\s*:\s*"2\.0"\s*,\s*)?"id"\s*:\s*(\d+)\s*,')
-_ID_LAST = re.compile(rb',\s*"id"\s*:\s*(\d+)\s*\}\s*$')
-# A request of the server's own that cannot be read; its id is from the server's count, not ours.
-_REQUEST = re.compile(rb'\s*\{\s*(?:"(?:jsonrpc|id)"\s*:\s*(?:"[^"]*"|-?\d+)\s*,\s*)*"method"\s*:')
-_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
+OURS = "\0"
+"""The caller of requests that nobody but we ourselves asked for."""
 
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Requests in flight at the same time, and seconds each gets after it was last heard of."""
-
-    concurrency: int
-    timeout: float
+# Notifications that concern everybody, whichever stream they come on
+_FOR_ALL = ("/list_changed", "/updated", "/complete", "/status")
+_PROGRESS = "notifications/progress"
+_ACKNOWLEDGED = "notifications/subscriptions/acknowledged"
 
 
 class Multiplexer:
-    """Implements ``core.protocol.calls.Session`` over a way to write lines.
+    """Implements ``core.protocol.calls.Session`` over an outlet.
 
     While the server does not read (``input_full`` to ``input_free``), requests wait here and
     not in the pipe, where they could not be taken back.
@@ -64,7 +63,7 @@ class Multiplexer:
 
     def __init__(
         self,
-        write: Callable[[bytes], None],
+        outlet: Outlet,
         *,
         limits: Callable[[], Limits],
         violation: Callable[[str, str], None],
@@ -73,48 +72,81 @@ class Multiplexer:
     ) -> None:
         self.hello = Hello("")
         self.catalogue = Catalogue()
-        self._write = write
+        self._outlet = outlet
         self._limits = limits  # asked anew for each request, since a person may change them
         self._violation = violation  # (kind, what) of something MCP does not allow
         self._notified = notified
         self._hung = hung  # how many requests in a row were not answered in time
         self._loop = asyncio.get_running_loop()
         self._next_id = 1
-        self._in_flight: dict[bytes, _Pending] = {}  # by id as JSON
-        self._waiting: deque[_Pending] = deque()
+        self._in_flight: dict[bytes, Pending] = {}  # by id as JSON
+        self._waiting: deque[Pending] = deque()
         self._abandoned: deque[bytes] = deque(maxlen=ABANDONED_KEPT)
         self._listeners: dict[object, Notify] = {}
         self._lost = False
         self._hangs = 0
-        self._sending: _Pending | None = None
-        self._stuck: _Pending | None = None  # the request that filled the pipe
+        self._sending: Pending | None = None
+        self._stuck: Pending | None = None  # the request that filled the pipe
         self._full: asyncio.TimerHandle | None = None  # set while the server does not read
         self._full_since = 0.0
         self._unread = 0  # bytes written all the same, of what is no request
+        self._endless = 0  # of those in flight
+        self._held = False
+        self._asks = Asks(self._tell)
 
     # --- the askers' side ---------------------------------------------------------------------
+
+    @property
+    def uses_roots(self) -> bool:
+        return self._asks.roots_asked
+
+    @property
+    def asks_clients(self) -> bool:
+        return self._asks.unattributed
+
+    @property
+    def in_flight(self) -> int:
+        return len(self._in_flight)
+
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting)
 
     def start(self, method: str, params: bytes, caller: str = "") -> Call:
         if self._lost:
             raise ConnectionLost("the connection is closing")
-        if len(self._waiting) >= WAITING_LIMIT:
-            raise TooBusy(f"{WAITING_LIMIT} requests already wait for this server")
-        if sum(len(pending.params) for pending in self._waiting) >= WAITING_BYTES:
-            raise TooBusy(f"{WAITING_BYTES >> 20} MiB of requests already wait for this server")
+        if self._waiting:
+            check_room(self._waiting)
         now = self._loop.time()
         if self._full is not None and now - self._full_since >= UNREAD_LIMIT:
             raise TooBusy(f"it has not read its input for {now - self._full_since:.0f} s")
-        call = Call(caller)
-        call.upstream_id = self._next_id
-        self._next_id += 1
         limits = self._limits()
-        pending = _Pending(call, method, params, limits.timeout, now)
+        pending = self._new(method, params, caller, limits.timeout, now)
         pending.timer = self._loop.call_at(pending.due, self._expire, pending)
-        if self._may_send(limits):
+        if self._may_send(limits) or (caller == OURS and self._full is None):
             self._send(pending)
         else:
             self._waiting.append(pending)
-        return call
+        return pending.call
+
+    def stream(self, method: str, params: bytes) -> Call:
+        """Send a request whose answer is the end of a stream, however long that takes.
+
+        Raises ConnectionLost.
+        """
+        if self._lost:
+            raise ConnectionLost("the connection is closing")
+        pending = self._new(method, params, OURS, 0.0, self._loop.time())
+        pending.endless = True
+        self._endless += 1
+        self._send(pending)
+        return pending.call
+
+    def _new(self, method: str, params: bytes, caller: str, timeout: float, now: float) -> Pending:
+        call = Call(caller)
+        call.upstream_id = self._next_id
+        self._next_id += 1
+        return Pending(call, method, params, timeout, now)
 
     def cancel(self, call: Call, reason: str) -> None:
         pending = self._in_flight.get(b"%d" % call.upstream_id)
@@ -142,15 +174,14 @@ class Multiplexer:
 
     # --- the wire's side ----------------------------------------------------------------------
 
-    def received(self, frame: bytes | Oversize) -> None:
-        """Take one line of the server's; nothing it may hold raises."""
+    def received(self, frame: bytes | Oversize, stream: int = 0) -> None:
+        """Take one message of the server's; nothing it may hold raises.
+
+        ``stream`` is the id of the request on whose stream it came, where there is such a thing.
+        """
         if isinstance(frame, Oversize):
-            self._refuse(
-                "too_long",
-                frame.head,
-                frame.tail,
-                f"{frame.length} bytes in one line, {LINE_LIMIT >> 20} MiB are taken",
-            )
+            why = f"{frame.length} bytes in one line, {LINE_LIMIT >> 20} MiB are taken"
+            self._refuse("too_long", frame.head, frame.tail, why)
             return
         try:
             message = envelope.decode(frame)
@@ -164,9 +195,10 @@ class Multiplexer:
             case Kind.ERROR:
                 self._answered(bytes(message.id), Reply(error=message.error))
             case Kind.NOTIFICATION:
-                self._notification(str(message.method), bytes(message.params))
+                self._notification(str(message.method), bytes(message.params), stream)
             case Kind.REQUEST:
-                self._requested(bytes(message.id), str(message.method))
+                params = bytes(message.params)
+                self._requested(bytes(message.id), str(message.method), params, stream)
 
     def input_full(self) -> None:
         """The server does not read what it was sent."""
@@ -183,33 +215,66 @@ class Multiplexer:
             self._unread = 0
             self._send_next()
 
+    def hold(self, held: bool) -> None:
+        """Let requests wait, but for our own, while the conversation is begun anew; or go on."""
+        self._held = held
+        if not held:
+            self._send_next()
+
+    def send_again(self, request_id: int) -> bool:
+        """Let a request wait that the server is known not to have taken; once for each."""
+        pending = self._in_flight.get(b"%d" % request_id)
+        if pending is None or pending.sent_again or pending.endless:
+            return False
+        del self._in_flight[b"%d" % request_id]
+        pending.sent_again = True
+        self._waiting.appendleft(pending)
+        return True
+
+    def settle(self, request_id: int, outcome: Reply | Exception) -> None:
+        """End a request whose way to the server failed; ended ones are left alone."""
+        pending = self._in_flight.get(b"%d" % request_id)
+        if pending is None:
+            return
+        if isinstance(outcome, Reply):
+            self._answered(b"%d" % request_id, outcome)
+            return
+        self._forget(pending)
+        pending.call.fail(outcome)
+        self._send_next()
+
     def lose(self) -> None:
         """The connection is over: everyone still waiting learns it at once."""
         self._lost = True
+        self._asks.lose()
         if self._full is not None:
             self._full.cancel()
         unanswered = [*self._in_flight.values(), *self._waiting]
-        self._in_flight.clear()
-        self._waiting.clear()
+        self._in_flight, self._waiting = {}, deque()
         for pending in unanswered:
             pending.settle()
             pending.call.fail(ConnectionLost("the server went away before it answered"))
 
     # --- inside -------------------------------------------------------------------------------
 
-    def _send(self, pending: _Pending) -> None:
+    def _send(self, pending: Pending) -> None:
         request_id = pending.call.upstream_id
         self._in_flight[b"%d" % request_id] = pending
         params = pending.params
         if b'"progressToken"' in params:
-            params, pending.token = _with_token(params, request_id)
-        pending.params = b""  # sent once, and never again
+            params, pending.token = with_token(params, request_id)
+        if self.hello.stateless:
+            pending.wants_log = LOG_LEVEL in params
+        if not self._outlet.sends_again:
+            pending.params = b""
         self._sending = pending
-        self._write(envelope.request(request_id, pending.method, params) + b"\n")
+        self._outlet.request(request_id, pending.method, params)
         self._sending = None
 
     def _may_send(self, limits: Limits) -> bool:
-        return self._full is None and len(self._in_flight) < limits.concurrency
+        if self._full is not None or self._held:
+            return False
+        return len(self._in_flight) - self._endless < limits.concurrency
 
     def _send_next(self) -> None:
         while self._waiting and self._may_send(self._limits()):
@@ -222,7 +287,7 @@ class Multiplexer:
             if self._unread > UNREAD_BYTES:
                 self._violation("unread", "it does not read, so a message to it was dropped")
                 return
-        self._write(message + b"\n")
+        self._outlet.tell(message)
 
     def _give_up_writing(self) -> None:
         """Fail what waits, and the request that stopped half-way."""
@@ -237,23 +302,48 @@ class Multiplexer:
             pending.call.fail(CallTimeout(f"no answer to {pending.method}, {why}"))
 
     def _answered(self, request_id: bytes, reply: Reply) -> None:
-        pending = self._in_flight.pop(request_id, None)
+        pending = self._in_flight.get(request_id)
         if pending is None:
             if request_id not in self._abandoned:
                 self._violation("unknown_id", f"an answer to {request_id[:64]!r}, never asked")
             return
-        pending.settle()
+        self._forget(pending)
         pending.call.finish(reply)
         if self._hangs:
             self._hangs = 0
             self._hung(0)
         self._send_next()
 
-    def _notification(self, method: str, params: bytes) -> None:
-        if method != "notifications/progress":
-            self._notified(method, params)
+    def _forget(self, pending: Pending) -> None:
+        """It is no longer in flight."""
+        pending.settle()
+        if self._in_flight.pop(b"%d" % pending.call.upstream_id, None) and pending.endless:
+            self._endless -= 1
+
+    def _notification(self, method: str, params: bytes, stream: int) -> None:
+        if method == _PROGRESS:
+            self._progress(params)
+        elif method == _ACKNOWLEDGED and self.hello.stateless:
             return
-        token, rest = _token_of(params)
+        elif method == "notifications/cancelled" and not self.hello.stateless:
+            self._asks.cancelled(params)
+        elif method.endswith(_FOR_ALL):
+            self._notified(method, without_subscription(params) if self.hello.stateless else params)
+        elif stream:
+            pending = self._in_flight.get(b"%d" % stream)
+            if pending is not None:
+                pending.call.event(method, params)
+        elif method == "notifications/message":
+            owner = owner_of_log(self._in_flight.values(), self.hello.stateless, OURS)
+            if owner is not None:
+                owner.call.event(method, params)
+            elif not self.hello.stateless:
+                self._notified(method, params)
+        else:
+            self._notified(method, params)
+
+    def _progress(self, params: bytes) -> None:
+        token, rest = token_of(params)
         pending = self._in_flight.get(token)
         if pending is None or not pending.token:
             if token not in self._abandoned:
@@ -261,34 +351,33 @@ class Multiplexer:
             return
         pending.heard = self._loop.time()
         rest["progressToken"] = msgspec.Raw(pending.token)
-        pending.call.event(method, msgspec.json.encode(rest))
+        pending.call.event(_PROGRESS, msgspec.json.encode(rest))
 
-    def _requested(self, request_id: bytes, method: str) -> None:
-        if method == "ping":
-            answer = envelope.result(request_id, b"{}")
-        else:
-            # We declared no client capabilities, so nothing else may be asked of us
-            # (MCP 2025-11-25, basic/lifecycle#operation); an answer keeps the server going.
+    def _requested(self, request_id: bytes, method: str, params: bytes, stream: int) -> None:
+        if self.hello.stateless:
+            # No server of this era asks on its own (2026-07-28, basic).
             self._violation("unexpected_request", f"a request {method[:64]!r}")
-            why = envelope.error_object(
-                Code.METHOD_NOT_FOUND, f"{method} is not offered by this client"
-            )
-            answer = envelope.error(request_id, why)
-        self._tell(answer)
+            return
+        cause = self._in_flight.get(b"%d" % stream) if stream else None
+        if cause is None or cause.call.caller == OURS:
+            cause = cause_of(self._in_flight.values(), OURS)
+        self._asks.asked(request_id, method, params, cause)
 
     def _refuse(self, kind: str, head: bytes, tail: bytes, why: str) -> None:
         """Count what cannot be read; if it was an answer, its asker gets an error."""
         self._violation(kind, f"{why}: {head[:200]!r}")
-        if _REQUEST.match(head):
-            return
-        match = _ID_FIRST.match(head) or _ID_LAST.search(tail)
-        if match is not None and match[1] in self._in_flight:
+        request_id = answered_id(head, tail)
+        if request_id in self._in_flight:
             told = f"The server's answer could not be read ({why})."
             reply = Reply(error=envelope.error_object(Code.INTERNAL_ERROR, told))
-            self._answered(match[1], reply)
+            self._answered(request_id, reply)
 
-    def _expire(self, pending: _Pending) -> None:
-        if pending.due > self._loop.time() + TIMER_RESOLUTION:  # progress was reported meanwhile
+    def _expire(self, pending: Pending) -> None:
+        now = self._loop.time()
+        pending.asks = [ask for ask in pending.asks if ask.open]
+        if pending.asks:
+            pending.heard = now  # a person thinks, so the server waits
+        if pending.due > now + TIMER_RESOLUTION:  # progress was reported meanwhile
             pending.timer = self._loop.call_at(pending.due, self._expire, pending)
             return
         if pending in self._waiting:
@@ -296,63 +385,16 @@ class Multiplexer:
             failure = f"no answer to {pending.method}: it had to wait {pending.timeout:g} s"
         else:
             self._abandon(pending, "The request timed out.")
-            took = round(self._loop.time() - pending.asked, 1)
+            took = round(now - pending.asked, 1)
             failure = f"no answer to {pending.method} in {took:g} s and was told to stop"
             self._hangs += 1
             self._hung(self._hangs)
         pending.call.fail(CallTimeout(failure))
 
-    def _abandon(self, pending: _Pending, reason: str) -> None:
-        request_id = b"%d" % pending.call.upstream_id
-        pending.settle()
-        self._in_flight.pop(request_id, None)
-        self._abandoned.append(request_id)
-        told = {"requestId": pending.call.upstream_id, "reason": reason[:REASON_LENGTH]}
-        self.notify("notifications/cancelled", msgspec.json.encode(told))
+    def _abandon(self, pending: Pending, reason: str) -> None:
+        self._forget(pending)
+        self._abandoned.append(b"%d" % pending.call.upstream_id)
+        if not self._outlet.abandon(pending.call.upstream_id):
+            told = {"requestId": pending.call.upstream_id, "reason": reason[:REASON_LENGTH]}
+            self.notify("notifications/cancelled", msgspec.json.encode(told))
         self._send_next()
-
-
-class _Pending:
-    """A request waiting for its turn or for its answer."""
-
-    __slots__ = ("asked", "call", "heard", "method", "params", "timeout", "timer", "token")
-
-    def __init__(self, call: Call, method: str, params: bytes, timeout: float, now: float) -> None:
-        self.call = call
-        self.method = method
-        self.params = params
-        self.timeout = timeout  # seconds of silence
-        self.asked = self.heard = now
-        self.token = b""  # the asker's progress token, as JSON
-        self.timer: asyncio.TimerHandle | None = None
-
-    @property
-    def due(self) -> float:
-        """When it is given up: after some silence, or after all a call may take."""
-        longest = max(LONGEST_CALL, self.timeout)
-        return min(self.heard + self.timeout, self.asked + longest)
-
-    def settle(self) -> None:
-        if self.timer is not None:
-            self.timer.cancel()
-
-
-def _with_token(params: bytes, token: int) -> tuple[bytes, bytes]:
-    """The params with our progress token in place of the asker's, and the asker's."""
-    try:
-        members = _members.decode(params)
-        meta = _members.decode(members["_meta"])
-        own = bytes(meta["progressToken"])
-    except (msgspec.DecodeError, KeyError):
-        return params, b""  # the word stood elsewhere, in an argument for example
-    meta["progressToken"] = msgspec.Raw(b"%d" % token)
-    members["_meta"] = msgspec.Raw(msgspec.json.encode(meta))
-    return msgspec.json.encode(members), own
-
-
-def _token_of(params: bytes) -> tuple[bytes, dict[str, msgspec.Raw]]:
-    try:
-        members = _members.decode(params)
-    except msgspec.DecodeError:
-        return b"", {}
-    return bytes(members.get("progressToken", b"")), members

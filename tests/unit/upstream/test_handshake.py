@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from core.protocol.calls import CallTimeout, ConnectionLost
 from core.upstream.handshake import BadHandshake, list_everything, shake_hands, tools_of
-from core.upstream.multiplexer import Limits, Multiplexer
+from core.upstream.multiplexer import Multiplexer
+from core.upstream.pending import Limits, Lines
 
 HELLO = {
     "protocolVersion": "2025-06-18",
@@ -30,7 +31,7 @@ class Wire:
         self.odd: list[str] = []
         self._replies = {name.replace("_", "/"): list(them) for name, them in replies.items()}
         self.session = Multiplexer(
-            self._write,
+            Lines(self._write),
             limits=lambda: Limits(16, 30.0),
             violation=lambda kind, what: self.odd.append(kind),
             notified=lambda method, params: None,
@@ -168,7 +169,7 @@ async def test_a_request_that_is_not_answered_in_time_is_cancelled() -> None:
     """With the limit that held when it was asked."""
     sent: list[bytes] = []
     session = Multiplexer(
-        sent.append,
+        Lines(sent.append),
         limits=lambda: Limits(1, 0.01),
         violation=lambda kind, what: None,
         notified=lambda method, params: None,

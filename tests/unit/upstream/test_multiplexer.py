@@ -9,14 +9,8 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from core.protocol.calls import Call, CallTimeout, Reply, TooBusy
-from core.upstream.multiplexer import (
-    LONGEST_CALL,
-    UNREAD_BYTES,
-    UNREAD_LIMIT,
-    WAITING_BYTES,
-    Limits,
-    Multiplexer,
-)
+from core.upstream.multiplexer import UNREAD_BYTES, UNREAD_LIMIT, Multiplexer
+from core.upstream.pending import LONGEST_CALL, WAITING_BYTES, Limits, Lines
 
 TIMEOUT = 60.0
 
@@ -48,7 +42,7 @@ class Wire:
         self.hangs: list[int] = []
         self.fills_with = 0  # a line longer than this fills the pipe, unless 0
         self.session = Multiplexer(
-            self.write,
+            Lines(self.write),
             limits=lambda: Limits(concurrency, TIMEOUT),
             violation=lambda kind, what: self.violations.append(kind),
             notified=lambda method, params: None,
