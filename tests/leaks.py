@@ -51,7 +51,7 @@ class Traces:
             files=frozenset(_open_files()),
         )
 
-    def left_since(self, patience: float = 3.0) -> list[str]:
+    def left_since(self, patience: float = 15.0) -> list[str]:
         """What is here now and was not then, in words; ends the processes among it.
 
         A thread or process that is just ending is given ``patience`` seconds to do so.

@@ -18,8 +18,8 @@ from httpx_sse import aconnect_sse
 
 ROOT = Path(__file__).parents[1]
 PROGRAM = (sys.executable, "-m", "tray_app")
-START_LIMIT = 30.0
-STOP_LIMIT = 12.0
+START_LIMIT = 60.0
+STOP_LIMIT = 30.0
 KEY = "0" * 64
 
 Json = dict[str, Any]

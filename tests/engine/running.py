@@ -15,7 +15,7 @@ from tests.fakes.clock import FakeClock, settle
 from tests.fakes.connector import FakeConnector, FakePeer
 from tests.fakes.source import FakeSource
 
-LIMIT = 10.0  # seconds for anything to happen
+LIMIT = 30.0  # seconds for anything to happen
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from core.telemetry.counters import Counters
 from tests.fakes.connector import FakeConnector, FakePeer
 from tests.fakes.source import FakeSource, server
 
-LIMIT = 10.0  # seconds for anything to happen
+LIMIT = 30.0  # seconds for anything to happen
 LOOPS = [asyncio.new_event_loop, new_loop]
 
 

@@ -21,7 +21,7 @@ from tests.leaks import alive
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="faultsrv is for Linux only")
 
-LIMIT = 10.0  # seconds for anything to happen
+LIMIT = 30.0  # seconds for anything to happen
 Message = dict[str, object]
 
 

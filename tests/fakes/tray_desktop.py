@@ -25,7 +25,7 @@ from tests.fakes.tray_bus import PrivateBus
 from tests.fakes.tray_host import WATCHER, ItemReader, MenuRow
 
 PROGRAMS = ("Xvfb", "dbus-daemon", "openbox", "xfce4-panel", "xdotool", "scrot", "xwininfo")
-LIMIT = 15.0
+LIMIT = 30.0
 BETWEEN_LOOKS = 0.05
 PANEL_HEIGHT = 32
 WIDTH, HEIGHT = 1280, 800

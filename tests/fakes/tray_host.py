@@ -15,7 +15,7 @@ WATCHER = "org.kde.StatusNotifierWatcher"
 ITEM = "org.kde.StatusNotifierItem"
 MENU = "com.canonical.dbusmenu"
 NOTIFICATIONS = "org.freedesktop.Notifications"
-LIMIT = 10.0
+LIMIT = 30.0
 
 T = TypeVar("T")
 

@@ -18,7 +18,7 @@ from tests.fakes.tray_bus import NO_SERVICES, PrivateBus
 from tests.fakes.tray_host import FakeHost, ItemReader
 
 T = TypeVar("T")
-LIMIT = 20.0
+LIMIT = 30.0
 
 
 class Seat(Protocol):

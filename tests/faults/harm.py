@@ -26,7 +26,7 @@ from tests.program import KEY
 
 Json = dict[str, Any]
 
-SETTLED = 30.0  # seconds for all servers to be ready once a person has pressed Retry now
+SETTLED = 60.0  # seconds for all servers to be ready once a person has pressed Retry now
 CLOSED = ConnectionError | asyncio.IncompleteReadError
 
 VICTIMS = {

@@ -18,12 +18,14 @@ from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.pace import within
+
 Json = dict[str, Any]
 
 PROC = Path("/proc")
 OWNER = "MCPPROXY_OWNER"
 RUN = "FAULTS_RUN"  # the tests' own mark, in every server's environment beside the program's
-SOON = 5.0  # seconds for what ends after its cause
+SOON = within(5.0)  # seconds for what ends after its cause
 
 
 @dataclass(frozen=True, slots=True)

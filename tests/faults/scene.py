@@ -16,14 +16,15 @@ from tests.faults import invariants
 from tests.faults.invariants import Footprint, eventually
 from tests.faults.watch import Canary, Ledger, Listener, new_client
 from tests.mcp_http import RawClient
+from tests.pace import within
 from tests.program import KEY, Home, RunningProgram, program
 
 Json = dict[str, Any]
 
 CANARY = "canary"
-GONE = 2.0  # seconds after which nothing may be left of a program that ended
-RECOVERY = 2.0  # seconds a stdio server gets to be ready once the fault is gone
-LIMIT = 30.0
+GONE = within(2.0)  # seconds after which nothing may be left of a program that ended
+RECOVERY = within(2.0)  # seconds a stdio server gets to be ready once the fault is gone
+LIMIT = 60.0
 
 
 def entry(*mode: str, **settings: object) -> Json:

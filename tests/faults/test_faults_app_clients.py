@@ -18,9 +18,10 @@ import pytest
 from tests.faults.conftest import SceneMaker
 from tests.faults.scene import Scene, entry
 from tests.mcp_http import Wire, wire
+from tests.pace import within
 from tests.program import KEY
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 
 LIMIT = 60.0
 CONNECTIONS = 200
@@ -84,7 +85,7 @@ async def test_f67_a_burst_of_ten_thousand_requests_is_answered_once_each(
         assert peak(play.pid) - before < 150 * MEGABYTE
         during = sorted(play.canary.took[looks:])
         assert during, "the bystander was never served during the burst"
-        assert during[len(during) * 99 // 100] < 0.5
+        assert during[len(during) * 99 // 100] < within(0.5)
         assert complaints(play) == []
 
 
@@ -200,7 +201,7 @@ async def test_f69_clients_that_never_read_delay_nobody(scene: SceneMaker) -> No
                         await play.until(_is("switch", status))
                         delays.append(loop.time() - told)
                 assert peak(play.pid) - before < 64 * MEGABYTE
-                assert sorted(delays)[len(delays) * 95 // 100] < 0.2
+                assert sorted(delays)[len(delays) * 95 // 100] < within(0.2)
         assert complaints(play) == []
 
 

@@ -20,7 +20,7 @@ from tests.faults.watch import new_client
 from tests.mcp_http import RawClient
 from tests.program import KEY, ROOT, START_LIMIT, Home, program
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 
 FAMILIES = ("group", "setsid", "daemon")
 CALLS = 8

@@ -18,8 +18,9 @@ from tests.fakes import faultsrv
 from tests.faults.conftest import SceneMaker
 from tests.faults.invariants import metric
 from tests.faults.scene import Json, entry
+from tests.pace import within
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 
 MIB = 1024 * 1024
 
@@ -77,14 +78,14 @@ async def test_f17_a_server_that_never_reads_holds_up_only_its_own_calls(
         assert len(unread) + len(busy) == 100
         assert len(unread) >= 16
         assert all("server 'deaf'" in text for text in words)
-        assert 9.5 < took < 20
+        assert 9.5 < took < within(20)
         assert peak - before < 128 * MIB
         later = await play.ledger.call(client)
         assert "it has not read its input for" in later["error"]["message"]
         began = time.monotonic()
         play.configure({"deaf": entry("deaf-after", "tools/call", enabled=False)})
         await play.shows("deaf", "disabled")
-        assert time.monotonic() - began < 5.0
+        assert time.monotonic() - began < within(5.0)
 
 
 async def test_f21_an_answer_given_twice_is_taken_once(scene: SceneMaker) -> None:

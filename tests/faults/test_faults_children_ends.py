@@ -12,9 +12,10 @@ from core.model.faults import FaultCode
 from tests.faults.conftest import SceneMaker
 from tests.faults.scene import entry
 from tests.leaks import alive
+from tests.pace import within
 from tests.system.upstream import talk
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 
 CYCLES = 200
 
@@ -26,7 +27,7 @@ async def test_f18_a_server_that_ignores_everything_is_killed(scene: SceneMaker)
         began = time.monotonic()
         play.configure({"stubborn": entry("ignore-term", enabled=False)})
         await play.shows("stubborn", "disabled")
-        assert 6.5 < time.monotonic() - began < 9.0
+        assert 6.5 < time.monotonic() - began < within(9.0)
         assert not alive(pid)
 
 

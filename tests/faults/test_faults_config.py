@@ -15,7 +15,7 @@ from tests.faults.conftest import SceneMaker
 from tests.faults.scene import Json, Scene, entry
 from tests.program import Home, program
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 
 EDITS = 50
 

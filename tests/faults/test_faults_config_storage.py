@@ -19,11 +19,12 @@ from tests.faults.scene import Json, Scene, entry, scene
 from tests.faults.storage import DiskHome
 from tests.faults.test_faults_config import is_well, sees, stands
 from tests.mcp_http import RawClient
+from tests.pace import within
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.usefixtures("nothing_left")]
+pytestmark = [pytest.mark.timeout(300), pytest.mark.usefixtures("nothing_left")]
 
 STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z ")
-BACK = 5.0  # seconds after which space that is there again is used (R9)
+BACK = within(5.0)  # seconds after which space that is there again is used (R9)
 
 
 def disk_home(tmp_path: Path, script: str) -> DiskHome:

@@ -19,7 +19,7 @@ from core.config.jsonc import parse
 from tests.faults import storage, write_once
 from tests.program import ROOT, START_LIMIT, Home, program
 
-pytestmark = [pytest.mark.timeout(180), pytest.mark.usefixtures("nothing_left")]
+pytestmark = [pytest.mark.timeout(300), pytest.mark.usefixtures("nothing_left")]
 
 OLD = '{\n  // mine\n  "api_key": "k",\n  "mcpServers": {"one": {"command": "a"}}\n}\n'
 NEW = OLD.replace('"a"}', '"a", "enabled": false}')

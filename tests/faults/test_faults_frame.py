@@ -16,8 +16,9 @@ from tests.fakes import faultsrv
 from tests.faults.conftest import SceneMaker
 from tests.faults.invariants import RUN, Footprint, carriers, disagreements
 from tests.faults.scene import CANARY, entry
+from tests.program import KEY
 
-pytestmark = pytest.mark.timeout(90)
+pytestmark = pytest.mark.timeout(300)
 
 
 @contextmanager
@@ -49,7 +50,7 @@ async def test_a_process_left_behind_is_found_and_ended(scene: SceneMaker) -> No
                     start_new_session=True,
                 )
             )
-    assert await asyncio.wait_for(left[0].wait(), 5) == -signal.SIGKILL
+    assert await asyncio.wait_for(left[0].wait(), 30) == -signal.SIGKILL
 
 
 async def test_a_descriptor_that_stays_open_is_found(scene: SceneMaker) -> None:
@@ -58,9 +59,10 @@ async def test_a_descriptor_that_stays_open_is_found(scene: SceneMaker) -> None:
     with found("files: "):
         async with scene() as play:
             parts = urlsplit(play.running.base)
+            stream = f"GET /events HTTP/1.1\r\nhost: {parts.netloc}\r\nx-api-key: {KEY}\r\n\r\n"
             for _ in range(3):
                 _, writer = await asyncio.open_connection(parts.hostname, parts.port)
-                writer.write(b"GET / HTTP/1.1\r\n")
+                writer.write(stream.encode())
                 writers.append(writer)
     for writer in writers:
         writer.close()

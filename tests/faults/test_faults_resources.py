@@ -17,8 +17,9 @@ from tests.faults import storage
 from tests.faults.conftest import SceneMaker
 from tests.faults.scene import Scene, entry
 from tests.mcp_http import RawClient
+from tests.pace import within
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 
 SERVERS = 40  # the matrix's thousand are for ``tests.faults.scale``
 STARTING = ("clone", "clone3", "fork", "vfork")  # the system calls that make processes
@@ -122,4 +123,4 @@ async def test_f29_many_servers_start_and_stop_while_the_others_are_served(
         began = time.monotonic()
         play.configure({})
         await play.until(lambda world: not set(names) & set(world["servers"]))
-        assert time.monotonic() - began < 20
+        assert time.monotonic() - began < within(20)

@@ -15,8 +15,9 @@ from tests.faults.conftest import SceneMaker
 from tests.faults.invariants import eventually, metric
 from tests.faults.scene import Scene, entry
 from tests.leaks import alive
+from tests.pace import within
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 
 
 def write_program(file: Path) -> None:
@@ -119,7 +120,7 @@ async def test_f06_a_server_that_never_answers_is_ended_and_can_be_stopped_meanw
         assert play.server("patient")["status"] == "connecting"
         began = time.monotonic()
         await play.running.post("/api/v1/servers/patient/disable?wait=disabled")
-        assert time.monotonic() - began < 1.0
+        assert time.monotonic() - began < within(1.0)
         assert not alive(waiting)
         play.configure({"brief": entry(), "patient": entry()})
         await asyncio.gather(play.recovers("brief"), play.recovers("patient"))

@@ -10,7 +10,7 @@ from tests.faults import rounds
 from tests.faults.soak import pairs, soak
 from tests.program import Home
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(400)
 
 
 async def test_random_faults_under_load_leave_no_trace(home: Home, nothing_left: None) -> None:

@@ -14,12 +14,13 @@ import httpx
 from httpx_sse import aconnect_sse
 
 from tests.mcp_http import RawClient
+from tests.pace import within
 
 Json = dict[str, Any]
 
 PAUSE = 0.02  # seconds between two looks at the bystander
-SLOWEST = 0.5  # seconds that 99 of 100 looks may take at most
-LIMIT = 30.0
+SLOWEST = within(0.5)  # seconds that 99 of 100 looks may take at most
+LIMIT = 60.0
 
 
 def new_client(base: str, key: str) -> httpx.AsyncClient:
@@ -85,7 +86,7 @@ class Listener:
         self._http = new_client(base, key)
         self._secrets = secrets
         self._task: asyncio.Task[None] | None = None
-        self._news = asyncio.Condition()
+        self._waiting: dict[asyncio.Future[Json], Callable[[Json], bool]] = {}
         self.world: Json = {"servers": {}, "seq": -1}
         self.wrong: list[str] = []
         self.over = False
@@ -104,33 +105,51 @@ class Listener:
         return self.wrong
 
     async def until(self, condition: Callable[[Json], bool], limit: float = LIMIT) -> Json:
-        """The first world from now on that fulfils the condition; TimeoutError says what is."""
+        """The first world from now on that fulfils the condition; TimeoutError says what is.
+
+        Each world is looked at as it comes, so that one which soon gives way to another is seen.
+        """
+        found: asyncio.Future[Json] = asyncio.get_running_loop().create_future()
+        self._waiting[found] = condition
+        self._look()
         try:
-            async with asyncio.timeout(limit), self._news:
-                await self._news.wait_for(lambda: self.over or condition(self.world))
+            async with asyncio.timeout(limit):
+                return await found
         except TimeoutError:
             shown = {
                 name: (server["status"], server["health"]["summary"])
                 for name, server in self.world["servers"].items()
             }
             raise TimeoutError(f"not so after {limit:g} s; the world is {shown}") from None
-        assert condition(self.world), "the event stream ended before it was so"
-        return self.world
+        finally:
+            del self._waiting[found]
+
+    def _look(self) -> None:
+        """Tell those who wait for such a world, or that there will be none."""
+        for found, condition in self._waiting.items():
+            if found.done():
+                continue
+            try:
+                if condition(self.world):
+                    found.set_result(self.world)
+                elif self.over:
+                    found.set_exception(AssertionError("the event stream ended before it was so"))
+            except (AssertionError, LookupError, TypeError) as wrong:
+                found.set_exception(wrong)
 
     async def _run(self) -> None:
         try:
             async with aconnect_sse(self._http, "GET", "/events", timeout=LIMIT) as source:
                 async for event in source.aiter_sse():
                     if event.event in {"snapshot", "delta"}:
-                        await self._heard(event.event, event.data)
+                        self._heard(event.event, event.data)
         except httpx.HTTPError:
             pass  # the program ended without a word, as after kill -9
         finally:
             self.over = True
-            async with self._news:
-                self._news.notify_all()
+            self._look()
 
-    async def _heard(self, kind: str, text: str) -> None:
+    def _heard(self, kind: str, text: str) -> None:
         if any(secret in text for secret in self._secrets):
             self.wrong.append("an event tells a secret")
         data = json.loads(text)
@@ -147,9 +166,8 @@ class Listener:
                 for name in data["names"]
                 if name not in gone
             }
-        async with self._news:
-            self.world = {**data, "servers": changed}
-            self._news.notify_all()
+        self.world = {**data, "servers": changed}
+        self._look()
 
 
 class Ledger:

@@ -12,7 +12,7 @@ from tests.fakes import faultsrv
 from tests.mcp_http import RawClient
 from tests.program import KEY, Home, Json, program
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(180)
 
 COMMAND, *ARGS = faultsrv.command("ok")
 GOOD = {"command": COMMAND, "args": ARGS}

@@ -21,7 +21,7 @@ import pytest
 from tests.fakes import faultsrv
 from tests.program import KEY, Home, Json, program
 
-pytestmark = pytest.mark.timeout(90)
+pytestmark = pytest.mark.timeout(240)
 
 
 def entry(*mode: str, **settings: object) -> Json:

@@ -19,7 +19,7 @@ from tests.leaks import alive
 from tests.program import Home, Json, RunningProgram, program
 
 pytestmark = [
-    pytest.mark.timeout(60),
+    pytest.mark.timeout(180),
     pytest.mark.skipif(sys.platform != "linux", reason="reads /proc"),
 ]
 

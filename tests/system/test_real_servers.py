@@ -16,7 +16,7 @@ from tests.real_servers import EVERYTHING, FILESYSTEM, GIT, TIME, RealServer
 
 NEEDED = [server.needed for server in (EVERYTHING, FILESYSTEM, GIT, TIME)]
 
-pytestmark = [*NEEDED, pytest.mark.timeout(120)]
+pytestmark = [*NEEDED, pytest.mark.timeout(300)]
 
 
 def client(url: str) -> AbstractAsyncContextManager[Client]:

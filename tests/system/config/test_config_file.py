@@ -16,11 +16,13 @@ import pytest
 from core.config.file import ConfigFile
 from core.config.jsonc import parse
 from core.config.schema import Overrides
-from core.errors import ConfigError, ConfigNotWritten, PermissionProblem
-from core.model.config import Config, Listen, ServerName, Stdio
+from core.errors import ConfigError, ConfigNotWritten, EditRefused, PermissionProblem
+from core.model.config import Config, Http, Listen, ServerName, Stdio
+from core.model.intents import AddServers, ChangeServer, RemoveServer
 from core.model.status import ConfigProblem
 
-LIMIT = 10.0  # seconds; generous, for a busy machine
+LIMIT = 30.0  # seconds; generous, for a busy machine
+URL = "https://example.com/mcp"
 GITHUB = ServerName("github")
 TEXT = """\
 // mine
@@ -457,7 +459,7 @@ async def test_enabling_on_a_file_that_is_unfit_is_refused(
         path.unlink()
     else:
         path.write_text(content)
-    with pytest.raises(ConfigError, match=message):
+    with pytest.raises((ConfigError, EditRefused), match=message):
         await file.set_enabled(GITHUB, False)
     assert (path.read_text() if path.exists() else None) == content
 
@@ -472,6 +474,62 @@ async def test_enabling_that_cannot_be_written_leaves_the_old_file(path: Path) -
         await file.set_enabled(GITHUB, False)
     assert path.read_text() == text_with("a")
     assert len(list(path.parent.iterdir())) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "lies"),
+    [
+        ('{"api_key": "", "mcpServers": {"github": {"command": "a"}}} // mine', "mcpServers"),
+        ('{"api_key": "", "mcpServers": [{"name": "github", "command": "a"},]}', "mcpServers"),
+        ('{"api_key": "", "servers": {"github": {"command": "a"}}}', "servers"),
+        ('{"api_key": ""}', "mcpServers"),
+    ],
+)
+async def test_entries_come_change_and_go_in_the_shape_the_file_has(
+    path: Path, text: str, lies: str
+) -> None:
+    """List, map and VS Code's map: what is added is read back, and comments stay."""
+    path.write_text(text)
+    file = config_file(path)
+    await file.load()
+    async with watched(file) as reports:
+        new = {"command": "b", "args": ["x"], "env": {"A": "1"}, "quarantined": True, "url": None}
+        await file.edit(AddServers(((ServerName("one"), new), (ServerName("two"), {"url": URL}))))
+        await file.edit(ChangeServer(ServerName("one"), {"command": "c", "env": None}))
+        added = reports.all[-1]
+        assert isinstance(added, Config)
+        transport = added.servers[ServerName("one")].transport
+        assert transport == Stdio(command="c", args=("x",))
+        assert added.servers[ServerName("two")].transport == Http(url=URL)
+        assert lies in parse(path.read_text()).root.value
+        for name in ("one", "two"):
+            await file.edit(RemoveServer(ServerName(name)))
+        last = reports.all[-1]
+        assert isinstance(last, Config)
+        assert {*last.servers} == {GITHUB} & {*last.servers}
+    assert path.read_text().endswith("// mine") is text.endswith("// mine")
+
+
+async def test_an_edit_that_would_spoil_the_file_is_refused_with_every_reason(path: Path) -> None:
+    """A wrong entry, a name that is taken and one that is gone: nothing is written."""
+    path.write_text(text_with("a"))
+    file = config_file(path)
+    await file.load()
+    before = path.read_text()
+    wrong = {"url": "ftp://x", "enabled": "yes"}
+    with pytest.raises(EditRefused) as refused:
+        await file.edit(AddServers(((ServerName("new"), wrong),)))
+    assert [problem.path for problem in refused.value.problems] == [
+        "mcpServers.new.url",
+        "mcpServers.new.enabled",
+    ]
+    with pytest.raises(EditRefused, match="already"):
+        await file.edit(AddServers(((GITHUB, {"command": "a"}),)))
+    with pytest.raises(EditRefused, match="no server named 'gone'"):
+        await file.edit(RemoveServer(ServerName("gone")))
+    with pytest.raises(EditRefused, match="cannot be written as JSON"):
+        await file.edit(ChangeServer(GITHUB, {"command": object()}))
+    assert path.read_text() == before
 
 
 async def test_many_switches_at_once_all_count(path: Path) -> None:

@@ -17,7 +17,7 @@ from tests.fakes.tray_host import CallFailed, FakeHost, ItemReader
 from tray_app import icons, pystray_shell
 from tray_app.view import IconState, TrayView, view_of
 
-LIMIT = 20.0
+LIMIT = 30.0
 
 icons.drawings()  # reads a file, which no test may do on its loop
 

@@ -20,7 +20,7 @@ from core.upstream.ownership import new_mark
 from core.upstream.reaper import Reaper
 from tests.fakes import faultsrv
 
-LIMIT = 15.0  # seconds for anything to happen
+LIMIT = 30.0  # seconds for anything to happen
 QUICK = Grace(after_eof=0.3, after_terminate=0.3)
 ENVIRON = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "LANG": "C.UTF-8"}
 

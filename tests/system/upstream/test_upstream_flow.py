@@ -10,6 +10,7 @@ import pytest
 
 from core.protocol.calls import TooBusy
 from tests.fakes import faultsrv
+from tests.pace import within
 from tests.system.upstream.talk import answer, entry, ready, talking
 
 pytestmark = [
@@ -29,7 +30,7 @@ async def test_garbage_is_read_in_turns_with_everybody_else() -> None:
             slowest = max(slowest, time.perf_counter() - began)
         await answer(flood)
         assert noisy.violations() == {"not_json": 4000}
-        assert slowest < 0.25
+        assert slowest < within(0.25)
 
 
 async def test_a_server_that_never_reads_can_be_stopped_at_once() -> None:
@@ -40,7 +41,7 @@ async def test_a_server_that_never_reads_can_be_stopped_at_once() -> None:
         with pytest.raises(TooBusy, match="16 MiB"):
             talk.start("echo")
         began = time.perf_counter()
-    assert time.perf_counter() - began < 3.0
+    assert time.perf_counter() - began < within(3.0)
     assert all(call.done for call in calls)
 
 

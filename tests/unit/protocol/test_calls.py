@@ -8,7 +8,7 @@ import pytest
 
 from core.protocol.calls import Call, CallTimeout, ConnectionLost, Reply
 
-LIMIT = 5.0  # seconds
+LIMIT = 30.0  # seconds
 
 
 async def test_answer_that_was_there_first() -> None:

@@ -9,7 +9,7 @@ import pytest
 from core.protocol.framing import LineFramer
 from core.upstream.intake import SLICE, Frame, Intake
 
-LIMIT = 10.0
+LIMIT = 30.0
 
 
 class Pipe(asyncio.ReadTransport):

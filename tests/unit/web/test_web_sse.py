@@ -23,7 +23,7 @@ from core.web.sse import Events
 
 HEALTH = Health(level=Level.HEALTHY, admin_state=AdminState.ENABLED, summary="x")
 AT = datetime(2026, 11, 23, tzinfo=UTC)
-LIMIT = 5.0
+LIMIT = 30.0
 
 
 def new_store() -> Store:
