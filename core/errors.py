@@ -13,6 +13,7 @@
     └── IntentRefused        what was asked for makes no sense
         ├── UnknownServer    no server of that name
         ├── NotNow           not in the server's present state
+        ├── EditRefused      the config file could not be used after the change
         ├── NotAsSeen        what was approved is not what is there now
         └── NotKept          an approval could not be written down
 """
@@ -94,6 +95,15 @@ class UnknownServer(IntentRefused):
     def __init__(self, name: str, known: Iterable[str]) -> None:
         names = ", ".join(sorted(known)) or "none"
         super().__init__(f"There is no server named {name!r}. Configured servers: {names}.")
+
+
+class EditRefused(IntentRefused):
+    """The config file could not be used after the change; carries every problem."""
+
+    def __init__(self, file: str, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        lines = "\n".join(f"  {problem}" for problem in self.problems)
+        super().__init__(f"{file} was not changed, because it would have problems:\n{lines}")
 
 
 class NotNow(IntentRefused):

@@ -12,7 +12,7 @@ from core.model.approvals import Judgement
 from core.model.config import Config, ServerConfig, ServerName
 from core.model.faults import Fault
 from core.model.findings import Finding
-from core.model.intents import Intent
+from core.model.intents import FileIntent, Intent
 from core.model.notices import Notice
 from core.model.status import ConfigProblem, Peer, Snapshot
 from core.model.tools import Tool
@@ -81,6 +81,12 @@ class ConfigSource(Protocol):
 
     async def set_quarantined(self, name: ServerName, quarantined: bool) -> None:
         """Likewise."""
+
+    async def edit(self, edit: FileIntent) -> None:
+        """Change entries of the file and report the new version before returning.
+
+        Raises as ``set_enabled``, and EditRefused when the file could not be used afterwards.
+        """
 
 
 class Approvals(Protocol):

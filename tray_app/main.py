@@ -14,9 +14,12 @@ from typing import Protocol, assert_never
 from core.errors import EngineStopped, McpProxyError
 from core.model.config import ServerName
 from core.model.intents import (
+    AddServers,
     ApproveServer,
     ApproveTools,
+    ChangeServer,
     Intent,
+    RemoveServer,
     RestartServer,
     RetryNow,
     SetEnabled,
@@ -165,6 +168,8 @@ class Tray:
             case RestartServer() | RetryNow() | SetEnabled() | Show() | Shutdown():
                 self._submit(command)
             case SetQuarantined() | ApproveTools() | ApproveServer():
+                self._submit(command)
+            case AddServers() | ChangeServer() | RemoveServer():
                 self._submit(command)
             case _:
                 assert_never(command)

@@ -11,16 +11,18 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from core.config import disk
 from core.config.edit import set_value
+from core.config.entries import Unfit, edited
 from core.config.first import first_document
 from core.config.jsonc import Document, JsoncError, parse
 from core.config.schema import Outcome, Overrides, read
 from core.config.watch import FileWatch
-from core.errors import ConfigError, ConfigNotWritten, PermissionProblem
+from core.errors import ConfigError, ConfigNotWritten, EditRefused, PermissionProblem
 from core.model.config import Config, Problem, ServerName
+from core.model.intents import ChangeServer, FileIntent
 from core.model.status import ConfigProblem
 
 _MOST_ATTEMPTS = 5  # to write before somebody else does
@@ -102,23 +104,22 @@ class ConfigFile:
         return self._watch()
 
     async def set_enabled(self, name: ServerName, enabled: bool) -> None:
-        """Change one entry of the file and report the new version before returning.
-
-        Raises ConfigError when the file as it stands on disk cannot be read or no longer has
-        the server, ConfigNotWritten when the system does not let us write it.
-        """
-        await self._switch(name, "enabled", enabled)
+        """``edit`` of one member."""
+        await self.edit(ChangeServer(name, {"enabled": enabled}))
 
     async def set_quarantined(self, name: ServerName, quarantined: bool) -> None:
-        """Likewise."""
-        await self._switch(name, "quarantined", quarantined)
+        """``edit`` of one member."""
+        await self.edit(ChangeServer(name, {"quarantined": quarantined}))
 
-    async def _switch(
-        self, name: ServerName, key: Literal["enabled", "quarantined"], on: bool
-    ) -> None:
+    async def edit(self, edit: FileIntent) -> None:
+        """Change entries of the file and report the new version before returning.
+
+        Raises ConfigError when the file as it stands on disk cannot be used, EditRefused when
+        it could not be used afterwards, ConfigNotWritten when the system does not let us write.
+        """
         async with self._lock:
             try:
-                version = await asyncio.to_thread(self._write_switch, name, key, on)
+                version = await asyncio.to_thread(self._write, edit)
             except OSError as error:
                 raise ConfigNotWritten(str(self.path), error) from error
             if version.digest != self._reported:
@@ -245,22 +246,20 @@ class ConfigFile:
             return replace(version, outcome=replace(version.outcome, config=config))
         return self._check(text.encode())
 
-    def _write_switch(
-        self, name: ServerName, key: Literal["enabled", "quarantined"], on: bool
-    ) -> _Version:
+    def _write(self, edit: FileIntent) -> _Version:
         for _ in range(_MOST_ATTEMPTS):
             version = self._read()
-            entry = version.outcome.entries.get(name)
-            if entry is None:
-                problem = Problem("mcpServers", f"has no server named {name!r} any more")
-                raise ConfigError(str(self.path), [problem])
-            if getattr(version.outcome.config.servers[name], key) == on:
-                return version
-            before = version.document.text
-            after = set_value(before, (*entry, key), on).encode()
-            changed = self._check(after)
+            try:
+                after = edited(version.document, version.outcome.entries, edit).encode()
+                changed = self._check(after)
+            except Unfit as unfit:
+                raise EditRefused(str(self.path), [unfit.problem]) from None
+            except ConfigError as error:
+                raise EditRefused(str(self.path), error.problems) from None
+            if changed.outcome.config == version.outcome.config:
+                return version  # it says so already
             with suppress(disk.ChangedOnDisk):
-                disk.replace(self.path, after, expected=before.encode())
+                disk.replace(self.path, after, expected=version.document.text.encode())
                 return changed
         problem = Problem("", "another program keeps changing the file: try again in a moment")
         raise ConfigError(str(self.path), [problem])

@@ -16,10 +16,13 @@ from core.engine.unguarded import Unguarded
 from core.errors import EngineStopped, UnknownServer
 from core.model.config import Config
 from core.model.intents import (
+    AddServers,
     ApprovalIntent,
     ApproveServer,
     ApproveTools,
+    ChangeServer,
     Intent,
+    RemoveServer,
     RestartServer,
     RetryNow,
     SetEnabled,
@@ -88,6 +91,8 @@ class Engine:
                 await self._source.set_enabled(name, enabled)
             case SetQuarantined() | ApproveTools() | ApproveServer():
                 await self._approve(intent)
+            case AddServers() | ChangeServer() | RemoveServer():
+                await self._source.edit(intent)
             case Show():
                 self.store.notice(NoticeCode.SHOW)
             case Shutdown():

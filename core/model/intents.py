@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from core.model.config import ServerName
@@ -39,6 +40,28 @@ class SetQuarantined:
 
 
 @dataclass(frozen=True, slots=True)
+class AddServers:
+    """Put entries into the config file, all or none; members as the file has them."""
+
+    servers: tuple[tuple[ServerName, Mapping[str, object]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeServer:
+    """Set members of a server's entry in the config file; None takes a member out."""
+
+    name: ServerName
+    members: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveServer:
+    """Take a server's entry out of the config file."""
+
+    name: ServerName
+
+
+@dataclass(frozen=True, slots=True)
 class ApproveTools:
     """Agree to tools as they were seen: each by its name and the ``Tool.hash`` of then."""
 
@@ -66,7 +89,8 @@ class Shutdown:
 
 ServerIntent = RestartServer | RetryNow | SetEnabled
 ApprovalIntent = SetQuarantined | ApproveTools | ApproveServer
-Intent = ServerIntent | ApprovalIntent | Show | Shutdown
+FileIntent = AddServers | ChangeServer | RemoveServer
+Intent = ServerIntent | ApprovalIntent | FileIntent | Show | Shutdown
 
 
 def allowed(status: ServerStatus) -> frozenset[type[ServerIntent]]:

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from core.model.config import Config, Problem, ServerConfig, ServerName, Stdio
+from core.model.intents import FileIntent, RemoveServer
 from core.model.status import ConfigProblem
 
 
@@ -56,6 +57,11 @@ class FakeSource:
             await self.held.wait()
         entry = replace(self.config.servers[name], enabled=enabled)
         self.write(*{**self.config.servers, name: entry}.values())
+
+    async def edit(self, edit: FileIntent) -> None:
+        """Only what tests of the engine need: entries go."""
+        assert isinstance(edit, RemoveServer)
+        self.write(*(one for one in self.config.servers.values() if one.name != edit.name))
 
     async def set_quarantined(self, name: ServerName, quarantined: bool) -> None:
         if self.held is not None:
