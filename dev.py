@@ -299,7 +299,7 @@ def resolve(*sources: str) -> dict[str, str]:
 
 
 def pin(arguments: list[str]) -> int:
-    """Write constraints.txt, and the pins of the real servers that the tests talk to, anew."""
+    """Write constraints.txt, and the pins of the real servers and clients of the tests, anew."""
     if arguments:
         raise SetupProblem("pin takes no arguments.")
     TOOLS.mkdir(exist_ok=True)
@@ -323,9 +323,10 @@ def pin(arguments: list[str]) -> int:
         mine = [entry for entry in left if entry.split("==")[0] in names]
         parts.append("".join((f"\n{PART_LINE}{part}\n", *map(left.pop, mine))))
     CONSTRAINTS.write_text("".join(parts), encoding="utf-8")
-    servers = ROOT / "tests" / "real_servers"
-    pinned = resolve(str(servers / "requirements.in"))
-    (servers / "requirements.txt").write_text("".join(pinned.values()), encoding="utf-8")
+    for folder in ("real_servers", "real_clients"):
+        wanted = ROOT / "tests" / folder / "requirements.in"
+        pinned = "".join(resolve(str(wanted)).values())
+        wanted.with_suffix(".txt").write_text(pinned, encoding="utf-8")
     return 0
 
 

@@ -1,7 +1,8 @@
 """The real MCP servers that tests talk to: how to start each, or why it cannot be started here.
 
-``python3 dev.py test`` installs them under ``.tools`` (see ``install``). They stay out of
-``.venv``, because a person's servers do not share our packages either.
+``python3 dev.py test`` installs them under ``.tools`` (see ``install``), and beside them the real
+clients and the official conformance suite. They stay out of ``.venv``, because a person's servers
+and clients do not share our packages either.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from dev import TOOLS, program
 
 PYTHON_SERVERS = TOOLS / "servers-python"
 NODE_SERVERS = TOOLS / "servers-node"
+NODE_PACKAGES = NODE_SERVERS / "node_modules"
+PYTHON_CLIENTS = TOOLS / "clients-python"
+"""An environment with the official Python SDK 1.x, which cannot share one with 2.x."""
 NO_NODE = (
     "node is not installed; install Node.js 18 or newer with npm "
     "(Debian: apt-get install nodejs npm) and run python3 dev.py test"
@@ -49,7 +53,7 @@ def _python_server(name: str, *args: str) -> RealServer:
 
 def _node_server(name: str, *args: str) -> RealServer:
     node = shutil.which("node")
-    script = NODE_SERVERS / "node_modules" / "@modelcontextprotocol" / name / "dist" / "index.js"
+    script = NODE_PACKAGES / "@modelcontextprotocol" / name / "dist" / "index.js"
     missing = ""
     if node is None:
         missing = NO_NODE

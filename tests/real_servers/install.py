@@ -1,4 +1,7 @@
-"""Installs the real MCP servers under ``.tools``, at pinned versions, unless they are there."""
+"""Installs the real MCP servers, clients and the conformance suite under ``.tools``, all pinned.
+
+What is there already, at these versions, is left alone.
+"""
 
 from __future__ import annotations
 
@@ -7,24 +10,31 @@ import sys
 from pathlib import Path
 
 import dev
-from tests.real_servers import NO_NODE, NODE_SERVERS, PYTHON_SERVERS
+from tests.real_servers import NO_NODE, NODE_SERVERS, PYTHON_CLIENTS, PYTHON_SERVERS
 
 HERE = Path(__file__).resolve().parent
 STAMP = ".installed"
 
 
-def install_python_servers() -> None:
+PYTHON = (
+    (PYTHON_SERVERS, HERE / "requirements.txt", "mcp-server-git and mcp-server-time"),
+    (PYTHON_CLIENTS, HERE.parent / "real_clients" / "requirements.txt", "the Python SDK 1.x"),
+)
+"""Environment, what it holds, and that in words."""
+
+
+def install_python(environment: Path, requirements: Path, what: str) -> None:
     """Those from the Python package index, each file checked by hash."""
-    pinned = (HERE / "requirements.txt").read_text(encoding="utf-8")
-    stamp = PYTHON_SERVERS / STAMP
+    pinned = requirements.read_text(encoding="utf-8")
+    stamp = environment / STAMP
     if dev.stamped(stamp, dev.digest(pinned)):
         return
-    dev.say("installing mcp-server-git and mcp-server-time for the tests")
-    dev.install(PYTHON_SERVERS, pinned)
+    dev.say(f"installing {what} for the tests")
+    dev.install(environment, pinned)
     stamp.write_text(dev.digest(pinned), encoding="utf-8")
 
 
-def install_node_servers() -> None:
+def install_node() -> None:
     """Those from npm; without Node.js their tests are skipped, and say so."""
     package = (HERE / "package.json").read_text(encoding="utf-8")
     stamp = NODE_SERVERS / STAMP
@@ -32,9 +42,9 @@ def install_node_servers() -> None:
         return
     npm = shutil.which("npm")
     if npm is None or shutil.which("node") is None:
-        dev.say(f"tests with server-everything and server-filesystem are skipped: {NO_NODE}")
+        dev.say(f"tests with servers and clients from npm are skipped: {NO_NODE}")
         return
-    dev.say("installing server-everything and server-filesystem for the tests")
+    dev.say("installing servers, clients and the conformance suite from npm for the tests")
     NODE_SERVERS.mkdir(exist_ok=True)
     (NODE_SERVERS / "package.json").write_text(package, encoding="utf-8")
     command = [npm, "install", "--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund"]
@@ -42,7 +52,7 @@ def install_node_servers() -> None:
     if dev.call(command, cwd=NODE_SERVERS) != 0:
         dev.enough_space(NODE_SERVERS)
         raise dev.SetupProblem(
-            "npm could not install the test servers; its lines above say why. "
+            "npm could not install what the tests need; its lines above say why. "
             "The first run needs the network."
         )
     stamp.write_text(dev.digest(package), encoding="utf-8")
@@ -51,8 +61,9 @@ def install_node_servers() -> None:
 def main() -> int:
     try:
         with dev.Turn():
-            install_python_servers()
-            install_node_servers()
+            for environment, requirements, what in PYTHON:
+                install_python(environment, requirements, what)
+            install_node()
     except dev.SetupProblem as problem:
         dev.say(str(problem))
         return 1

@@ -97,7 +97,14 @@ def test_pins_meet_every_requirement(part: str, python: str, platform: str) -> N
             assert requirement.specifier.contains(version), f"{requirement} is pinned to {version}"
 
 
-@pytest.mark.parametrize("name", ["constraints.txt", "tests/real_servers/requirements.txt"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "constraints.txt",
+        "tests/real_servers/requirements.txt",
+        "tests/real_clients/requirements.txt",
+    ],
+)
 def test_every_pin_has_hashes(name: str) -> None:
     """Each pinned package carries the hashes its files are checked against."""
     entries = re.split(r"\n(?=\S)", (ROOT / name).read_text(encoding="utf-8"))

@@ -1,0 +1,1 @@
+"""Real MCP clients, each in front of a server of the other era."""
