@@ -175,6 +175,7 @@ async def _serve(
         )
         app = create_app(
             door=engine,
+            sessions=engine.sessions,
             doctor=_doctor(options, environ, connector.search_path),
             counters=counters,
             gateway=gateway.app,

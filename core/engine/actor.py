@@ -20,7 +20,7 @@ from core.engine.store import Store
 from core.lifecycle import machine
 from core.lifecycle.status import FAULTY, Times, phase_of, view
 from core.model.config import ServerConfig, ServerName
-from core.model.faults import Fault, FaultCode
+from core.model.faults import Fault, FaultCode, FaultKind
 from core.model.status import Peer
 from core.ports import Approvals, Clock, Connector, Timer
 from core.protocol.calls import Session
@@ -73,6 +73,18 @@ class _Connection:
         self.actor.post(machine.PeerChanged(self.epoch, peer))
 
 
+CAUSES = ("stopped", "crash", "start_failure", "permanent")
+
+
+def _cause(fault: Fault | None, was_ready: bool) -> str:
+    """Why a connection ended, as one of ``CAUSES``; as it was asked to is ``stopped``."""
+    if fault is None:
+        return "stopped"
+    if fault.kind is not FaultKind.TRANSIENT:
+        return "permanent"
+    return "crash" if was_ready else "start_failure"
+
+
 class Actor:
     """Keeps one server as its configuration wants it."""
 
@@ -108,6 +120,7 @@ class Actor:
 
     def begin(self) -> None:
         """Act on the configuration for the first time, and be seen."""
+        self._start_at_zero()
         self.post(machine.Configure(self.config))
         if self.name not in self.world.store.snapshot.servers:
             self.publish()
@@ -190,6 +203,7 @@ class Actor:
 
     def _open(self, epoch: int, config: ServerConfig) -> None:
         closing = asyncio.get_running_loop().create_future()
+        self.world.counters.server_starts.inc(self.name)
         connection = _Connection(self, epoch, self.world.clock.now(), closing)
         self._connection = connection
         connection.task = self.world.tasks.create_task(
@@ -215,6 +229,19 @@ class Actor:
 
     # --- what is counted and logged -----------------------------------------------------------
 
+    def _start_at_zero(self) -> None:
+        """Make visible what is known in advance, so that rates see the first of each."""
+        counters = self.world.counters
+        counters.actor_retries.start_at_zero(self.name)
+        counters.server_starts.start_at_zero(self.name)
+        for cause in CAUSES:
+            counters.server_exits.start_at_zero(self.name, cause)
+        for result in ("success", "failed"):
+            counters.actor_connect_duration.start_at_zero(self.name, result)
+        for code in FaultCode:
+            counters.actor_failures.start_at_zero(self.name, code)
+        counters.server_last_ready.set(0, self.name)
+
     def _count(self, before: machine.Model, event: machine.Event, after: machine.Model) -> None:
         counters = self.world.counters
         from_state = phase_of(before.state) or "removed"
@@ -230,6 +257,9 @@ class Actor:
         if isinstance(event, machine.RetryDue):
             counters.actor_retries.inc(self.name)
         fault = after.state.fault if isinstance(after.state, FAULTY) else None
+        if isinstance(event, machine.Ended):
+            was_ready = isinstance(before.state, machine.Ready)
+            counters.server_exits.inc(self.name, _cause(event.fault, was_ready))
         if isinstance(event, machine.Ended) and fault is not None:
             counters.actor_failures.inc(self.name, fault.code)
             log.warning(

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from core.engine.subscription import Slot
 from core.model.config import Config, ServerName
 from core.model.notices import Notice, NoticeCode, Severity
-from core.model.status import ConfigProblem, EnginePhase, ServerStatus, Snapshot
+from core.model.status import ConfigProblem, EnginePhase, Phase, ServerStatus, Snapshot
 from core.ports import Clock
 from core.telemetry.counters import Counters
 
@@ -53,6 +53,9 @@ class Store:
         from_phase = previous.phase if previous is not None else ABSENT
         if from_phase != status.phase:
             self._counters.supervisor_state_changes.inc(status.name, from_phase, status.phase)
+            if status.phase is Phase.READY:
+                now = self._clock.wall().timestamp()
+                self._counters.server_last_ready.set(now, status.name)
         self._replace(
             replace(before, seq=seq, servers=MappingProxyType(self._servers)), status.name
         )
@@ -72,6 +75,7 @@ class Store:
 
     def set_config(self, config: Config) -> None:
         """A good version of the file is active; an earlier problem is over."""
+        self._counters.config_last_reload.set(self._clock.wall().timestamp())
         before = self.snapshot
         self._replace(replace(before, seq=before.seq + 1, config=config, config_problem=None))
 

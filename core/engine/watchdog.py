@@ -35,6 +35,8 @@ class Watchdog:
         self._loop = asyncio.get_running_loop()
         self._stalls = counters.event_loop_stalls
         self._stalls.start_at_zero()
+        self._lag = counters.event_loop_lag
+        self._lag.start_at_zero()
         self._dump = dump
         self._pace = pace
         self._work = threading.Event()
@@ -98,10 +100,15 @@ class Watchdog:
 
     def _ask(self) -> bool:
         try:
-            self._loop.call_soon_threadsafe(self._sign.set)
+            self._loop.call_soon_threadsafe(self._turned, time.monotonic())
         except RuntimeError:  # the loop is closed
             return False
         return True
+
+    def _turned(self, asked: float) -> None:
+        """The sign of life; on the loop, which the counters belong to."""
+        self._lag.observe(time.monotonic() - asked)
+        self._sign.set()
 
     def _report(self) -> None:
         try:

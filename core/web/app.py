@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncGenerator, Awaitable
 from contextlib import aclosing
+from time import perf_counter
 from urllib.parse import parse_qsl
 
 from core.asgi import ASGIApp, ClientGone, Header, Message, Receive, Scope, Send, while_connected
-from core.ports import Doctor, Door
-from core.telemetry.counters import Counter, Counters
+from core.ports import Doctor, Door, Sessions
+from core.telemetry.counters import Counters
 from core.telemetry.logging import Logs, fields
 from core.web import guard
 from core.web.exchange import Request, Response
@@ -32,6 +33,7 @@ _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"
 def create_app(
     *,
     door: Door,
+    sessions: Sessions,
     doctor: Doctor,
     counters: Counters,
     gateway: ASGIApp,
@@ -39,20 +41,21 @@ def create_app(
     version: str,
 ) -> ASGIApp:
     """Everything on one address; ``gateway`` is given ``/mcp`` and all below it."""
-    site = Site(door, doctor, Events(door), Exporter(counters, version), logs, version)
-    return _App(site, gateway, counters.http_requests)
+    site = Site(door, doctor, Events(door), Exporter(counters, sessions, version), logs, version)
+    return _App(site, gateway, counters)
 
 
 class _Answering:
-    """Forwards to the client and counts the answer when it begins."""
+    """Forwards to the client, counts the answer when it begins and how long that took."""
 
-    __slots__ = ("_method", "_requests", "_route", "_send", "started")
+    __slots__ = ("_arrived", "_counters", "_method", "_route", "_send", "started")
 
-    def __init__(self, send: Send, requests: Counter, method: str, route: str) -> None:
+    def __init__(self, send: Send, counters: Counters, method: str, route: str) -> None:
         self._send = send
-        self._requests = requests
+        self._counters = counters
         self._method = method if method in _METHODS else "other"
         self._route = route
+        self._arrived = perf_counter()
         self.started = False
 
     # Hands on the inner awaitable instead of being a coroutine: every answer of the data plane
@@ -60,15 +63,19 @@ class _Answering:
     def __call__(self, message: Message) -> Awaitable[None]:
         if not self.started and message["type"] == "http.response.start":
             self.started = True
-            self._requests.inc(self._method, self._route, str(message["status"]))
+            counters, method, route = self._counters, self._method, self._route
+            counters.http_requests.inc(method, route, str(message["status"]))
+            counters.http_request_duration.observe(perf_counter() - self._arrived, method, route)
         return self._send(message)
 
 
 class _App:
-    def __init__(self, site: Site, gateway: ASGIApp, requests: Counter) -> None:
+    def __init__(self, site: Site, gateway: ASGIApp, counters: Counters) -> None:
         self._site = site
         self._gateway = gateway
-        self._requests = requests
+        self._counters = counters
+        for reason in guard.REASONS:
+            counters.http_rejected.start_at_zero(reason)
         self._guard = Guard(site.door)
         self._router = Router(ROUTES)
 
@@ -82,10 +89,11 @@ class _App:
             found = self._router.find(method, path)
             need = _need(found, path)
             label = found.template if found is not None else UNMATCHED
-        answering = _Answering(send, self._requests, method, label)
+        answering = _Answering(send, self._counters, method, label)
         try:
             refusal = self._guard.judge(scope, need)
             if refusal is not None:
+                self._counters.http_rejected.inc(refusal.code)
                 await _refuse(scope, answering, refusal)
             elif need is guard.MCP:
                 await self._gateway(scope, receive, answering)

@@ -93,6 +93,12 @@ WRONG_KEY = Refusal(
     ((b"connection", b"close"), (b"www-authenticate", b"Bearer")),
 )
 NO_CONFIG = Refusal(503, "starting", "MCP Proxy Tray is starting. Try again in a moment.")
+BODY_TOO_LARGE = "body_too_large"
+REASONS = (
+    *(each.code for each in (AMBIGUOUS, NOT_HERE, CROSS_SITE, WRONG_KEY, NO_CONFIG)),
+    BODY_TOO_LARGE,
+)
+"""The codes of all refusals."""
 
 
 class Guard:
@@ -125,7 +131,7 @@ class Guard:
         # The HTTP parser has let through decimal digits only.
         if length is not None and (len(length) > 12 or int(length) > need.largest_body):
             return Refusal(
-                413, "body_too_large", f"The body may have at most {need.largest_body} bytes."
+                413, BODY_TOO_LARGE, f"The body may have at most {need.largest_body} bytes."
             )
         return None
 

@@ -80,8 +80,8 @@ async def metrics_page(site: Site, request: Request) -> Response:
         raise Refused(
             404, "metrics_disabled", "observability.metrics.enabled is false in the config file."
         )
-    moment = site.exporter.moment(snapshot, site.events.clients, site.logs.dropped)
-    page = await metrics.page(moment, request.header(b"accept"))
+    families = site.exporter.moment(snapshot, site.events.clients, site.logs.dropped)
+    page = await metrics.page(families, request.header(b"accept"))
     return Response(200, page.body, page.content_type.encode())
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from core.engine.supervisor import TICK
 from core.model.config import ServerConfig
 from core.model.status import Phase
-from core.telemetry.counters import Cell
+from core.telemetry.families import Cell
 from tests.engine.running import Running, running
 from tests.fakes.clock import settle
 from tests.fakes.connector import CRASH, FakePeer

@@ -22,6 +22,8 @@ class FakeSession:
 
     hello = Hello("2025-11-25")
     catalogue = Catalogue()
+    in_flight = 0
+    waiting = 0
 
     def start(self, method: str, params: bytes, caller: str = "") -> Call:
         return Call()

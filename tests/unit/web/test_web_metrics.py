@@ -17,7 +17,8 @@ from core.model.config import ServerName
 from core.model.status import AdminState, Health, Level, Peer, Phase, ServerStatus, Snapshot
 from core.model.tools import Tool
 from core.telemetry.counters import Counters
-from core.web.metrics import Moment, freeze, page
+from core.telemetry.families import Family, Gauge
+from core.web.metrics import Exporter, page
 
 HEALTH = Health(level=Level.HEALTHY, admin_state=AdminState.ENABLED, summary="x")
 SEED = {
@@ -44,17 +45,16 @@ def server(name: str, phase: Phase, tools: int = 0) -> ServerStatus:
     )
 
 
-def moment(counters: Counters, *servers: ServerStatus) -> Moment:
-    return Moment(
-        families=freeze(counters),
-        snapshot=Snapshot(
-            boot="b", servers=MappingProxyType({each.name: each for each in servers})
-        ),
-        version="1.2.3",
-        uptime=12.5,
-        sse_clients=3,
-        log_lines_dropped=4,
-    )
+class NoSessions:
+    """Stands for servers nobody talks with."""
+
+    def get(self, name: str) -> None:
+        return None
+
+
+def moment(counters: Counters, *servers: ServerStatus) -> tuple[Family, ...]:
+    snapshot = Snapshot(boot="b", servers=MappingProxyType({each.name: each for each in servers}))
+    return Exporter(counters, NoSessions(), "1.2.3").moment(snapshot, 3, 4)
 
 
 def by_name(metrics: Iterable[Metric]) -> dict[str, Metric]:
@@ -88,8 +88,9 @@ async def test_names_and_labels_are_the_contract() -> None:
     """The first nine families carry exactly the labels of the specification."""
     counters = Counters()
     for family in counters:
-        family.start_at_zero(*family.labels)
-    metrics = await scraped(counters)
+        if not isinstance(family, Gauge):
+            family.start_at_zero(*family.labels)
+    metrics = await scraped(counters, server("server", Phase.READY))
     for name, (kind, labels) in SEED.items():
         assert metrics[name].type == kind
         found = {frozenset(sample.labels) - {"le"} for sample in metrics[name].samples}
@@ -102,7 +103,7 @@ async def test_counters_show_what_was_counted() -> None:
     counters.tool_calls.inc("git", "commit", "ok")
     counters.tool_calls.inc("git", "commit", "ok")
     counters.tool_calls.inc("git", "commit", "error")
-    metric = (await scraped(counters))["mcpproxy_tool_calls"]
+    metric = (await scraped(counters, server("git", Phase.READY)))["mcpproxy_tool_calls"]
     assert value(metric, "_total", server="git", tool="commit", status="ok") == 2
     assert value(metric, "_total", server="git", tool="commit", status="error") == 1
 
@@ -161,9 +162,10 @@ async def test_facts_about_the_process() -> None:
     metrics = await scraped(Counters())
     [build] = metrics["mcpproxy_build_info"].samples
     assert (build.value, build.labels["version"]) == (1, "1.2.3")
-    assert value(metrics["mcpproxy_uptime_seconds"]) == 12.5
+    assert 0 <= value(metrics["mcpproxy_uptime_seconds"]) < 60
     assert value(metrics["mcpproxy_sse_clients"]) == 3
     assert value(metrics["mcpproxy_log_lines_dropped"], "_total") == 4
+    assert metrics["python_gc_collections"].type == "counter"
     assert value(metrics["process_resident_memory_bytes"]) > 0
 
 
@@ -171,7 +173,7 @@ async def test_formats_by_accept() -> None:
     """The text format unless OpenMetrics is asked for; both parse, neither has _created."""
     counters = Counters()
     counters.tool_calls.inc("git", 'quo"te\\new\nline', "ok")
-    shown = moment(counters, server("a", Phase.READY))
+    shown = moment(counters, server("git", Phase.READY))
     plain = await page(shown, "text/html, */*")
     modern = await page(shown, "application/openmetrics-text; version=1.0.0")
     assert plain.content_type == "text/plain; version=0.0.4; charset=utf-8"
@@ -188,7 +190,7 @@ async def test_counting_goes_on_while_a_page_is_made() -> None:
     counters = Counters()
     counters.tool_call_duration.observe(0.2, "s", "t", "ok")
     counters.tool_calls.inc("s", "t", "ok")
-    frozen = moment(counters)
+    frozen = moment(counters, server("s", Phase.READY))
     counters.tool_call_duration.observe(0.2, "s", "t", "ok")
     counters.tool_calls.inc("s", "t", "ok")
     counters.forget_server("s")
@@ -196,3 +198,33 @@ async def test_counting_goes_on_while_a_page_is_made() -> None:
     labels = {"server": "s", "tool": "t", "status": "ok"}
     assert value(metrics["mcpproxy_tool_calls"], "_total", **labels) == 1
     assert value(metrics["mcpproxy_tool_call_duration_seconds"], "_count", **labels) == 1
+
+
+async def test_a_removed_server_is_gone_even_if_a_call_of_it_ends_later() -> None:
+    """Only servers of the snapshot are shown, whatever was counted last."""
+    counters = Counters()
+    counters.tool_calls.inc("gone", "t", "lost")
+    counters.tool_calls.inc("here", "t", "success")
+    body = (await page(moment(counters, server("here", Phase.READY)), "")).body
+    assert b'server="here"' in body
+    assert b'"gone"' not in body
+
+
+async def test_exemplars_are_shown_where_the_format_has_them() -> None:
+    """The newest trace of a bucket stands behind it in OpenMetrics, and nowhere in text."""
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    counters = Counters()
+    counters.tool_call_duration.observe_traced("f" * 32, 0.2, "s", "t", "success")
+    counters.tool_call_duration.observe_traced(trace, 0.3, "s", "t", "success")
+    counters.tool_call_duration.observe(0.3, "s", "t", "success")
+    shown = moment(counters, server("s", Phase.READY))
+    modern = (await page(shown, "application/openmetrics-text; version=1.0.0")).body.decode()
+    [traced] = [
+        sample
+        for sample in by_name(openmetrics(modern))["mcpproxy_tool_call_duration_seconds"].samples
+        if sample.exemplar is not None
+    ]
+    assert traced.exemplar is not None
+    assert (traced.labels["le"], traced.value) == ("0.5", 3)
+    assert (traced.exemplar.labels, traced.exemplar.value) == ({"trace_id": trace}, 0.3)
+    assert trace not in (await page(shown, "")).body.decode()

@@ -1,0 +1,89 @@
+"""What is true at this moment as gauges, read from the snapshot when somebody scrapes."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterable, Mapping
+
+from core.model.status import Phase, ServerStatus, Snapshot
+from core.ports import Sessions
+from core.telemetry.families import Family, Gauge, Labels
+
+NO_LABELS: Labels = ()
+
+
+def gauge(name: str, text: str, value: float) -> Gauge:
+    """A gauge without labels."""
+    return Gauge(name, text, (), {NO_LABELS: value})
+
+
+def build(version: str) -> Gauge:
+    """What runs here."""
+    values: dict[Labels, float] = {(version, platform.python_version()): 1.0}
+    return Gauge("build_info", "The version that runs.", ("version", "python"), values)
+
+
+def of_servers(snapshot: Snapshot, sessions: Sessions) -> Iterable[Family]:
+    """Everything about the servers; those that were removed are not in it."""
+    servers = list(snapshot.servers.values())
+
+    yield Gauge(
+        "servers",
+        "Servers in each state.",
+        ("state",),
+        {(phase.value,): float(sum(each.phase is phase for each in servers)) for phase in Phase},
+    )
+    yield Gauge(
+        "server_state",
+        "1 for the state a server is in, 0 for all others.",
+        ("server", "state"),
+        {
+            (each.name, phase.value): float(each.phase is phase)
+            for each in servers
+            for phase in Phase
+        },
+    )
+    yield Gauge(
+        "server_info",
+        "How a server is reached and, while it is ready, the protocol version it speaks.",
+        ("server", "transport", "protocol_version"),
+        {(each.name, each.kind, _protocol_version(each)): 1.0 for each in servers},
+    )
+    yield gauge(
+        "tools", "Tools of all ready servers.", float(sum(len(each.tools) for each in servers))
+    )
+    yield _per_server(
+        "server_tools", "Tools a server offers now.", {s.name: len(s.tools) for s in servers}
+    )
+    yield _per_server(
+        "server_next_retry_timestamp_seconds",
+        "When a server in backoff is tried again; 0 if it is not in backoff.",
+        {s.name: s.retry_at.timestamp() if s.retry_at is not None else 0 for s in servers},
+    )
+    live = {each.name: sessions.get(each.name) for each in servers}
+    yield _per_server(
+        "requests_in_flight",
+        "Requests a server has and did not answer yet.",
+        {name: session.in_flight if session is not None else 0 for name, session in live.items()},
+    )
+    yield _per_server(
+        "queue_depth",
+        "Requests that wait until a server may have them.",
+        {name: session.waiting if session is not None else 0 for name, session in live.items()},
+    )
+
+
+def of_config(snapshot: Snapshot) -> Gauge:
+    return gauge(
+        "config_last_reload_successful",
+        "1 if the newest version of the config file is in use, 0 if it was rejected.",
+        float(snapshot.config_problem is None),
+    )
+
+
+def _per_server(name: str, text: str, values: Mapping[str, float]) -> Gauge:
+    return Gauge(name, text, ("server",), {(key,): float(each) for key, each in values.items()})
+
+
+def _protocol_version(status: ServerStatus) -> str:
+    return status.peer.protocol_version if status.peer is not None else ""
