@@ -1,0 +1,65 @@
+"""Everything that could be taken over from the AI clients of one person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.clients.candidates import Candidate, Outcome, candidates
+from core.clients.catalogue import Client
+from core.clients.formats import NotEditable
+from core.clients.places import Surroundings, existing
+from core.config import disk
+from core.model.config import ServerName
+from core.model.intents import AddServers
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A client's file and what it offers; ``why`` when it cannot be read."""
+
+    client: Client
+    file: Path
+    candidates: tuple[Candidate, ...] = ()
+    why: str = ""
+
+
+def sources(
+    clients: Iterable[Client],
+    surroundings: Surroundings,
+    known: Mapping[str, object],
+    endpoint: str,
+) -> Iterator[Source]:
+    """The clients' files that exist; blocks. ``known`` are our own entries by name.
+
+    What two clients have is offered once, and a name is given once.
+    """
+    known = dict(known)
+    for client in clients:
+        file = existing(client.files, surroundings)
+        try:
+            servers = client.format.read(disk.read(file).decode()).get(client.key) or {}
+        except FileNotFoundError:
+            continue
+        except (NotEditable, disk.NotAFile, OSError, UnicodeDecodeError) as error:
+            yield Source(client, file, why=str(error))
+            continue
+        if not isinstance(servers, dict):
+            yield Source(client, file, why=f'"{client.key}" holds no servers by name')
+            continue
+        found = candidates(servers, client.dialect, known, endpoint, surroundings.environ)
+        known |= {each.name: each.entry for each in found if each.outcome is Outcome.IMPORT}
+        yield Source(client, file, tuple(found))
+
+
+def taking_over(sources: Iterable[Source]) -> AddServers:
+    """The intent to add all that can be imported; a person has to approve each before its use."""
+    return AddServers(
+        tuple(
+            (ServerName(each.name), {**each.entry, "quarantined": True})
+            for source in sources
+            for each in source.candidates
+            if each.outcome is Outcome.IMPORT
+        )
+    )
