@@ -12,6 +12,7 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, Protocol, TypeVar
 
+from core.engine.workers import workers
 from core.errors import EngineStopped
 from core.model.intents import Intent
 from core.model.status import Snapshot
@@ -113,6 +114,7 @@ class EngineThread:
     def _run(self) -> None:
         with asyncio.Runner(loop_factory=self._loop_factory) as runner:
             self._loop = runner.get_loop()
+            self._loop.set_default_executor(workers())
             runner.run(self._main())
 
     def _ended_before_start(self, stopped: Future[None]) -> None:

@@ -84,6 +84,8 @@ __all__ = [
     "transition",
 ]
 
+BLAMELESS = frozenset({FaultCode.RESOURCES})  # say nothing of the server, so never give it up
+
 # --- the model --------------------------------------------------------------------------------
 
 
@@ -233,7 +235,9 @@ def _ended_transient(model: Model, at: float, fault: Fault) -> Step:
     state = model.state
     stable = isinstance(state, Ready) and at - state.since >= backoff.STABLE_AFTER
     attempt = 1 if stable else model.attempt
-    failures = (*model.failures, at)[-backoff.GIVE_UP_FAILURES :]
+    failures = model.failures
+    if fault.code not in BLAMELESS:
+        failures = (*failures, at)[-backoff.GIVE_UP_FAILURES :]
     if backoff.gives_up(model.ever_ready, failures):
         message = f"Stopped after {len(failures)} failed starts in a row. {fault.message}"
         return _rest(model, Failed(Fault(FaultCode.CRASH_LOOP, message, fault.detail)))

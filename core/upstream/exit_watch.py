@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import sys
 import threading
@@ -11,7 +12,10 @@ from subprocess import Popen
 
 
 def watch_exit(process: Popen[bytes], ended: Callable[[], object]) -> None:
-    """Call ``ended`` on the running loop once the process is over and has been collected."""
+    """Call ``ended`` on the running loop once the process is over and has been collected.
+
+    Raises OSError when that cannot be watched; then the process has been ended.
+    """
     if not _watch_by_descriptor(process, ended):
         watch_by_thread(process, ended)
 
@@ -37,7 +41,10 @@ def _watch_by_descriptor(process: Popen[bytes], ended: Callable[[], object]) -> 
 
 
 def watch_by_thread(process: Popen[bytes], ended: Callable[[], object]) -> None:
-    """The way that works everywhere: a thread that waits."""
+    """The way that works everywhere: a thread that waits.
+
+    Raises BlockingIOError, having ended the process, when there is no room for a thread.
+    """
     loop = asyncio.get_running_loop()
 
     def wait() -> None:
@@ -47,4 +54,10 @@ def watch_by_thread(process: Popen[bytes], ended: Callable[[], object]) -> None:
         except RuntimeError:  # the loop is closed: nobody wants to know any more
             return
 
-    threading.Thread(target=wait, name=f"wait for {process.pid}", daemon=True).start()
+    try:
+        threading.Thread(target=wait, name=f"wait for {process.pid}", daemon=True).start()
+    except RuntimeError as error:  # the system has no room for a thread
+        process.kill()
+        process.wait()
+        ended()
+        raise BlockingIOError(errno.EAGAIN, str(error)) from error

@@ -24,8 +24,6 @@ NO_DATABASE = "not yet: there is no database"
 NOT_SHOWN = {
     7: "not yet: this version speaks only one era of MCP, so it has no other to fall back to",
     25: "not yet: nothing measures or limits what a server uses of CPU and memory",
-    28: "processes only: a program that is refused a thread it has not started yet gives up the "
-    "server with INTERNAL, instead of waiting for room",
     29: "a few servers; a thousand are `python -m tests.faults.scale --real 200 --fake 800`",
     **dict.fromkeys(range(31, 44), NO_HTTP),
     44: "not yet: nothing watches the network, as no server is reached by URL",

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+import threading
 from pathlib import Path
 from subprocess import Popen
 
@@ -22,6 +23,9 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="faultsrv is for Linux only"),
     pytest.mark.usefixtures("nothing_left"),
 ]
+
+
+TOO_MUCH = 1 << 47  # bytes of stack, more than a process can address
 
 
 @pytest.mark.parametrize(
@@ -118,3 +122,17 @@ async def test_both_ways_to_learn_of_an_exit(watch: object) -> None:
         watch(process, ended.set)
         await asyncio.wait_for(ended.wait(), LIMIT)
         assert process.returncode == 7
+
+
+async def test_f28_without_room_for_a_thread_that_watches_the_process_is_ended() -> None:
+    """Nothing runs that nobody watches; the refusal is one like those of processes."""
+    ended = asyncio.Event()
+    usual = threading.stack_size(TOO_MUCH)
+    try:
+        with Popen(["/bin/sleep", "100"]) as process:
+            with pytest.raises(BlockingIOError):
+                watch_by_thread(process, ended.set)
+            assert process.returncode == -signal.SIGKILL
+    finally:
+        threading.stack_size(usual)
+    assert ended.is_set()

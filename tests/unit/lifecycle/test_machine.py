@@ -376,6 +376,21 @@ def test_gives_up_on_what_never_worked() -> None:
     assert "5 failed starts" in model.state.fault.message
 
 
+def test_f28_what_the_system_refuses_is_not_held_against_a_server() -> None:
+    """Without room for a process it is tried for ever, and its own failures count alone."""
+    model = play(NEW, Configure(A), OpenConnection(1, A), Connecting)
+    refused = Fault(FaultCode.RESOURCES, "no room")
+    now = 0.0
+    for fault in (EARLY, *[refused] * 9, EARLY, EARLY, refused, EARLY):
+        now += 0.1
+        model, _ = transition(model, Ended(model.epoch, now, fault))
+        assert isinstance(model.state, Backoff)
+        model, _ = transition(model, RetryDue(model.epoch))
+    assert len(model.failures) == 4
+    model, _ = transition(model, Ended(model.epoch, now + 0.1, EARLY))
+    assert isinstance(model.state, Failed)
+
+
 def test_slow_failures_go_on() -> None:
     """Failures that take a minute each are never five in two minutes."""
     connecting = play(NEW, Configure(A), OpenConnection(1, A), Connecting)
