@@ -13,6 +13,7 @@ import click
 from core import __version__
 from core.errors import AlreadyRunning, McpProxyError
 from tray_app import report
+from tray_app.autostart_command import autostart
 from tray_app.client import Client
 from tray_app.client_commands import connect, disconnect, import_servers
 from tray_app.flags import Flags, everywhere
@@ -108,6 +109,7 @@ def doctor(flags: Flags, bundle: Path | None) -> None:
 
 cli.add_command(servers)
 cli.add_command(tools)
+cli.add_command(autostart)
 cli.add_command(import_servers)
 cli.add_command(connect)
 cli.add_command(disconnect)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ import click
 
 from core.errors import McpProxyError
 from tray_app.flags import Flags, everywhere
+from tray_app.program import program
 from tray_app.report import table
 
 if TYPE_CHECKING:
@@ -189,13 +189,7 @@ def _desk(flags: Flags) -> Desk:
         paths.config_file,
         paths.data_dir,
         Surroundings(Path.home(), os.environ, sys.platform),
-        (_program(), "stdio"),
+        (program(), "stdio"),
         endpoint,
         flags.listen,
     )
-
-
-def _program() -> str:
-    """This program by its full path: clients do not have a person's search path."""
-    beside = shutil.which("mcpproxy-tray", path=str(Path(sys.executable).parent))
-    return beside or shutil.which("mcpproxy-tray") or "mcpproxy-tray"
