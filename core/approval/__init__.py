@@ -1,0 +1,1 @@
+"""Deciding what an AI model may see of a server: pure, over what it lists and what was agreed."""

@@ -1,0 +1,85 @@
+"""Comparing what a server offers with what was agreed to: pure decisions."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from core.approval.canonical import digest, tool_hash
+from core.approval.rules import flags
+from core.model.approvals import Hold, Review
+from core.model.tools import Standing, Tool
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A tool as it was agreed to: the canonical hash, and that of the very bytes."""
+
+    hash: str
+    digest: bytes
+
+
+def accepted(tool: Tool) -> Accepted:
+    return Accepted(tool_hash(tool.raw), digest(tool.raw))
+
+
+def compare(
+    tools: Sequence[Tool], agreed: Mapping[str, Accepted], others: Mapping[str, str]
+) -> tuple[Tool, ...]:
+    """Each tool with its standing; one that is approved stays the very same object.
+
+    ``others``: the tools of other servers, with the server's name.
+    """
+    return tuple(_compared(tool, agreed.get(tool.name), others) for tool in tools)
+
+
+def _compared(tool: Tool, agreed: Accepted | None, others: Mapping[str, str]) -> Tool:
+    if agreed is not None and digest(tool.raw) == agreed.digest:
+        return tool
+    named = tool_hash(tool.raw)
+    if agreed is not None and agreed.hash == named:
+        return tool
+    standing = Standing.PENDING if agreed is None else Standing.CHANGED
+    return replace(tool, standing=standing, hash=named, flags=flags(tool.name, tool.raw, others))
+
+
+def at_first_sight(
+    tools: Sequence[Tool], others: Mapping[str, str]
+) -> tuple[tuple[Tool, ...], dict[str, Accepted]]:
+    """What a person who wrote the server's entry agrees to by that: all but what is flagged."""
+    shown: list[Tool] = []
+    agreed: dict[str, Accepted] = {}
+    for tool in tools:
+        found = flags(tool.name, tool.raw, others)
+        if found:
+            named = tool_hash(tool.raw)
+            shown.append(replace(tool, standing=Standing.PENDING, hash=named, flags=found))
+        else:
+            shown.append(tool)
+            agreed[tool.name] = accepted(tool)
+    return tuple(shown), agreed
+
+
+def review(hold: Hold, launch: str, tools: Sequence[Tool]) -> Review:
+    """What a person is asked; of a server that is held, every tool is part of the question."""
+    waiting = [tool for tool in tools if tool.standing is not Standing.APPROVED]
+    if hold is Hold.NONE and not waiting:
+        return Review()
+    asked = tools if hold is not Hold.NONE else waiting
+    question = [
+        hold,
+        launch,
+        sorted((tool.name, tool.hash or tool_hash(tool.raw)) for tool in asked),
+    ]
+    return Review(
+        hold=hold,
+        hash=hashlib.sha256(json.dumps(question).encode()).hexdigest(),
+        pending=_named(waiting, Standing.PENDING),
+        changed=_named(waiting, Standing.CHANGED),
+    )
+
+
+def _named(tools: Sequence[Tool], standing: Standing) -> tuple[str, ...]:
+    return tuple(tool.name for tool in tools if tool.standing is standing)

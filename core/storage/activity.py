@@ -1,0 +1,203 @@
+"""What agents did: taken down in batches, kept for a while, read page by page."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from core.ports import CallRecord
+from core.storage.database import Database
+
+if TYPE_CHECKING:
+    import sqlite3
+
+PACE = 1.0  # seconds from the first call of a batch to its writing
+AFTER_FAILURE = 10.0
+MOST_WAITING = 10_000  # records; beyond, new ones are lost and counted
+TIDY_EVERY = 600.0  # seconds between two looks at age and size, while there are calls
+ENDED_WELL = "success"
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long and how much: days, bytes of the whole file."""
+
+    days: int = 90
+    size: int = 256 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which calls to read, newest first; ``before`` is the id of the last one read."""
+
+    server: str | None = None
+    tool: str | None = None
+    outcome: str | None = None
+    since: float | None = None  # seconds since 1970
+    before: int | None = None
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call as it is kept."""
+
+    id: int
+    record: CallRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """How often a tool was called."""
+
+    server: str
+    tool: str
+    calls: int
+    errors: int
+    last: datetime
+
+
+class Activity:
+    """Implements ``core.ports.Journal``; on the event loop only. Nobody waits for it."""
+
+    def __init__(self, database: Database, retention: Callable[[], Retention]) -> None:
+        self.lost = 0  # records that found no room
+        self._database = database
+        self._retention = retention
+        self._waiting: list[CallRecord] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._tidied = 0.0
+
+    def record(self, record: CallRecord) -> None:
+        if len(self._waiting) >= MOST_WAITING:
+            self.lost += 1
+            return
+        self._waiting.append(record)
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(PACE, self.flush)
+
+    def flush(self) -> None:
+        """Give what waits to the database now."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        batch, self._waiting = self._waiting, []
+        if not batch:
+            return
+        retention = self._due()
+        writing = self._database.do(
+            "activity", lambda db: _write(db, batch, retention), writes=True
+        )
+
+        def written(done: asyncio.Future[None]) -> None:
+            if done.cancelled() or done.exception() is None:
+                return
+            kept = [*batch, *self._waiting]
+            self.lost += len(kept[MOST_WAITING:])
+            self._waiting = kept[:MOST_WAITING]
+            if self._timer is None:
+                self._timer = asyncio.get_running_loop().call_later(AFTER_FAILURE, self.flush)
+
+        writing.add_done_callback(written)
+
+    async def calls(self, wanted: Wanted) -> Sequence[Call]:
+        """Raises StorageFailed."""
+        self.flush()
+        return await self._database.do("read", lambda db: _calls(db, wanted), writes=False)
+
+    async def usage(self) -> Sequence[Usage]:
+        """By tool, most used first. Raises StorageFailed."""
+        self.flush()
+        return await self._database.do("read", _usage, writes=False)
+
+    def close(self) -> None:
+        """Write what waits; nothing is tried again from now on."""
+        self.flush()
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _due(self) -> Retention | None:
+        now = asyncio.get_running_loop().time()
+        if self._tidied and now - self._tidied < TIDY_EVERY:
+            return None
+        self._tidied = now
+        return self._retention()
+
+
+def _write(
+    connection: sqlite3.Connection, batch: Sequence[CallRecord], retention: Retention | None
+) -> None:
+    connection.executemany(
+        "INSERT INTO call (at, server, tool, outcome, took, size, client)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [
+            (
+                *(each.at.timestamp(), each.server, each.tool, each.outcome),
+                *(each.took, each.size, each.client),
+            )
+            for each in batch
+        ],
+    )
+    connection.executemany(
+        "INSERT INTO usage VALUES (?, ?, 1, ?, ?) ON CONFLICT (server, tool) DO UPDATE SET"
+        " calls = calls + 1, errors = errors + excluded.errors, last = max(last, excluded.last)",
+        [
+            (each.server, each.tool, each.outcome != ENDED_WELL, each.at.timestamp())
+            for each in batch
+        ],
+    )
+    if retention is not None:
+        _tidy(connection, retention)
+
+
+def _tidy(connection: sqlite3.Connection, retention: Retention) -> None:
+    connection.execute("DELETE FROM call WHERE at < ?", (time.time() - retention.days * 86_400,))
+    pages, free, size = (
+        connection.execute(f"PRAGMA {name}").fetchone()[0]
+        for name in ("page_count", "freelist_count", "page_size")
+    )
+    if (pages - free) * size > retention.size:
+        # The oldest tenth: room for a while, so that this is not done with every batch.
+        connection.execute(
+            "DELETE FROM call WHERE id IN"
+            " (SELECT id FROM call ORDER BY id LIMIT (SELECT count(*) / 10 + 1 FROM call))"
+        )
+
+
+def _calls(connection: sqlite3.Connection, wanted: Wanted) -> list[Call]:
+    found = connection.execute(
+        "SELECT id, at, server, tool, outcome, took, size, client FROM call"
+        " WHERE (:server IS NULL OR server = :server) AND (:tool IS NULL OR tool = :tool)"
+        " AND (:outcome IS NULL OR outcome = :outcome) AND (:since IS NULL OR at >= :since)"
+        " AND (:before IS NULL OR id < :before) ORDER BY id DESC LIMIT :limit",
+        asdict(wanted),
+    )
+    return [
+        Call(
+            row[0],
+            CallRecord(
+                at=datetime.fromtimestamp(row[1], UTC),
+                server=row[2],
+                tool=row[3],
+                outcome=row[4],
+                took=row[5],
+                size=row[6],
+                client=row[7],
+            ),
+        )
+        for row in found
+    ]
+
+
+def _usage(connection: sqlite3.Connection) -> list[Usage]:
+    found = connection.execute(
+        "SELECT server, tool, calls, errors, last FROM usage ORDER BY calls DESC, server, tool"
+    )
+    return [
+        Usage(server, tool, calls, errors, datetime.fromtimestamp(last, UTC))
+        for server, tool, calls, errors, last in found
+    ]

@@ -1,0 +1,314 @@
+"""What a person agreed to, in memory for judging at once and in the database for keeping.
+
+What somebody writes into the config file by hand is taken over as first seen, under the name of
+the server and what it runs. What comes otherwise says "quarantined": true in the file and waits;
+a person's word on it is bound to what it runs. Where nothing is known for certain, nothing is
+approved.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from core.approval.canonical import launch_hash, tool_hash
+from core.approval.judging import Accepted, accepted, at_first_sight, compare, review
+from core.errors import NotAsSeen, NotKept
+from core.model.approvals import Hold, Judgement, Review
+from core.model.config import ServerConfig, ServerName
+from core.model.tools import Standing, Tool
+from core.storage import rows
+from core.storage.database import Database, StorageFailed
+
+if TYPE_CHECKING:
+    pass
+
+if TYPE_CHECKING:
+    import sqlite3
+
+RETRY_AFTER = 5.0  # seconds until what could not be read or written is tried again
+
+log = logging.getLogger(__name__)
+
+_Key = tuple[str, str]  # a server's name, and the hash of what its entry runs
+
+
+@dataclass(slots=True)
+class _Known:
+    """What was agreed to of one server as it runs."""
+
+    consented: bool  # a person agreed to the entry itself
+    tools: dict[str, Accepted] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """The last judgement of a server, and of what."""
+
+    config: ServerConfig
+    tools: tuple[Tool, ...] | None
+    judgement: Judgement
+
+
+class ApprovalBook:
+    """Implements ``core.ports.Approvals``; on the event loop only.
+
+    ``enabled``: whether the config file wants approvals at all. ``configured``: the servers in
+    the file, which count as known when the database was lost.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        enabled: Callable[[], bool],
+        configured: Callable[[], Iterable[ServerConfig]],
+    ) -> None:
+        self._database = database
+        self._enabled = enabled
+        self._configured = configured
+        self._read = False
+        self._known: dict[_Key, _Known] = {}
+        self._judged: dict[str, _Judged] = {}
+        self._changed: Callable[[ServerName | None], object] = lambda _: None
+        self._unwritten: list[rows.Seen] = []  # what must be kept, and could not be yet
+        self._retry: asyncio.TimerHandle | None = None
+        self._keeps = True  # whether what is seen for the first time will be known next time
+        self._was_enabled = True
+
+    def on_change(self, changed: Callable[[ServerName | None], object]) -> None:
+        self._changed = changed
+
+    async def load(self, limit: float) -> None:
+        """Read what was agreed to; after ``limit`` seconds it goes on by itself."""
+        reading = self._begin_to_read()
+        await asyncio.wait([reading], timeout=limit)
+
+    def lost(self) -> None:
+        """The database was damaged: nobody agreed to anything that is configured now."""
+        self._known = {}
+        self._unwritten = []
+        self._read = True
+        marks = []
+        for config in self._configured():
+            marks.append(rows.Seen(config.name, launch_hash(config), False, ()))
+            self._known[config.name, launch_hash(config)] = _Known(consented=False)
+        self._note(*marks)
+        self._look_again(None)
+
+    # --- judging ------------------------------------------------------------------------------
+
+    def judge(self, config: ServerConfig, tools: tuple[Tool, ...] | None) -> Judgement:
+        if self._enabled() is not self._was_enabled:
+            self._was_enabled = not self._was_enabled
+            self._judged.clear()
+        last = self._judged.get(config.name)
+        if last is not None and last.tools is tools and last.config is config:
+            return last.judgement
+        judgement = self._judge(config, tools)
+        self._judged[config.name] = _Judged(config, tools, judgement)
+        return judgement
+
+    def _judge(self, config: ServerConfig, tools: tuple[Tool, ...] | None) -> Judgement:
+        offered = tuple(tool for tool in tools or () if config.permits(tool.name))
+        barred = frozenset(tool.name for tool in tools or ()) - {tool.name for tool in offered}
+        if not self._enabled():
+            hold = Hold.ASKED if config.quarantined else Hold.NONE
+            asked = review(hold, launch_hash(config), offered)
+            return _judgement(tools, offered, asked, barred)
+        launch = launch_hash(config)
+        if not self._read:
+            shown = tuple(replace(tool, standing=Standing.PENDING) for tool in offered)
+            unread = Review(pending=tuple(tool.name for tool in offered), unread=True)
+            return _judgement(tools, shown, unread, barred)
+        hold = self._hold(config, launch)
+        known = self._known.get((config.name, launch))
+        others = self._tools_of_others(config.name)
+        if known is None and hold is Hold.NONE and tools is not None and self._keeps:
+            shown, agreed = at_first_sight(offered, others)
+            self._known[config.name, launch] = _Known(consented=False, tools=agreed)
+            kept = tuple(_row(tool, agreed[tool.name]) for tool in offered if tool.name in agreed)
+            self._note(rows.Seen(config.name, launch, False, kept))
+        else:
+            shown = compare(offered, known.tools if known is not None else {}, others)
+        return _judgement(tools, shown, review(hold, launch, shown), barred)
+
+    def _hold(self, config: ServerConfig, launch: str) -> Hold:
+        if config.quarantined:
+            return Hold.ASKED
+        if (config.name, launch) in self._known:
+            return Hold.NONE
+        consented = any(
+            known.consented for (name, _), known in self._known.items() if name == config.name
+        )
+        return Hold.ALTERED if consented else Hold.NONE
+
+    def _tools_of_others(self, name: str) -> dict[str, str]:
+        return {
+            tool.name: other
+            for other, judged in self._judged.items()
+            if other != name
+            for tool in judged.tools or ()
+        }
+
+    # --- agreeing -----------------------------------------------------------------------------
+
+    async def approve_tools(
+        self, config: ServerConfig, tools: tuple[Tool, ...], seen: Mapping[str, str]
+    ) -> None:
+        offered = {tool.name: tool for tool in tools}
+        for name, named in seen.items():
+            if name not in offered or tool_hash(offered[name].raw) != named:
+                raise NotAsSeen(_not_as_seen(config.name, name))
+        await self._agree(config, [offered[name] for name in seen], consented=False)
+
+    async def approve_server(
+        self, config: ServerConfig, tools: tuple[Tool, ...] | None, seen: str
+    ) -> None:
+        self._ready_to_agree()
+        review = self.judge(config, tools).review
+        if review.hash != seen or not seen:
+            raise NotAsSeen(_not_as_seen(config.name))
+        await self._agree(config, tools or (), consented=review.quarantined)
+
+    async def release(self, config: ServerConfig, tools: tuple[Tool, ...] | None) -> None:
+        clean = [tool for tool in self.judge(config, tools).tools if not tool.flags]
+        await self._agree(config, clean, consented=True)
+
+    async def _agree(self, config: ServerConfig, tools: Iterable[Tool], *, consented: bool) -> None:
+        self._ready_to_agree()
+        launch = launch_hash(config)
+        agreed = {tool.name: accepted(tool) for tool in tools}
+        kept = tuple(_row(tool, agreed[tool.name]) for tool in tools)
+        seen = rows.Seen(config.name, launch, consented, kept, by_person=True)
+        try:
+            await self._database.do("approve", lambda db: rows.write(db, [seen]), writes=True)
+        except StorageFailed as failed:
+            raise NotKept(f"The approval does not count, as it cannot be kept. {failed}") from None
+        known = self._known.setdefault((config.name, launch), _Known(consented))
+        known.consented = known.consented or consented
+        known.tools.update(agreed)
+        log.info(
+            "approved",
+            extra={"fields": {"server": config.name, "tools": len(agreed), "entry": consented}},
+        )
+        self._look_again(config.name)
+
+    def _ready_to_agree(self) -> None:
+        if not self._read:
+            raise NotKept(
+                f"What was approved earlier cannot be read just now. {self._database.trouble}"
+            )
+
+    def _look_again(self, name: ServerName | None) -> None:
+        if name is None:
+            self._judged.clear()
+        else:
+            self._judged.pop(name, None)
+        self._changed(name)
+
+    async def approved_raw(self, config: ServerConfig, tool: str) -> bytes | None:
+        """The entry of a tool as it was agreed to. Raises StorageFailed."""
+        launch = launch_hash(config)
+        return await self._database.do(
+            "read", lambda db: rows.raw_of(db, config.name, launch, tool), writes=False
+        )
+
+    # --- keeping ------------------------------------------------------------------------------
+
+    def _begin_to_read(self) -> asyncio.Future[rows.Book]:
+        reading = self._database.do("load", rows.read, writes=False)
+        reading.add_done_callback(self._have_read)
+        return reading
+
+    def _have_read(self, reading: asyncio.Future[rows.Book]) -> None:
+        if reading.cancelled() or self._read:
+            return
+        if reading.exception() is not None:
+            self._retry = asyncio.get_running_loop().call_later(RETRY_AFTER, self._begin_to_read)
+            return
+        self._retry = None
+        book = reading.result()
+        for name, launch, consented in book.servers:
+            self._known[name, launch] = _Known(consented)
+        for name, launch, tool, named, digest in book.tools:
+            if (name, launch) in self._known:
+                self._known[name, launch].tools[tool] = Accepted(named, digest)
+        self._read = True
+        self._look_again(None)
+
+    def _note(self, *seen: rows.Seen) -> None:
+        """Have it written; what was taken over at first sight counts only as long as it can be."""
+        writing = self._database.do("baseline", lambda db: rows.write(db, seen), writes=True)
+
+        def written(done: asyncio.Future[None]) -> None:
+            if done.cancelled() or done.exception() is None:
+                return
+            for each in seen:
+                if each.tools and not each.by_person:
+                    self._known.pop((each.server, each.launch), None)
+                else:
+                    self._unwritten.append(each)
+            self._keeps = False
+            self._look_again(None)
+            self._retry = self._retry or asyncio.get_running_loop().call_later(
+                RETRY_AFTER, self._try_again
+            )
+
+        writing.add_done_callback(written)
+
+    def _try_again(self) -> None:
+        """See whether the database can be written again."""
+        self._retry = None
+        batch = tuple(self._unwritten)
+
+        def work(connection: sqlite3.Connection) -> None:
+            rows.probe(connection)
+            rows.write(connection, batch)
+
+        def tried(done: asyncio.Future[None]) -> None:
+            if done.cancelled():
+                return
+            if done.exception() is not None:
+                loop = asyncio.get_running_loop()
+                self._retry = loop.call_later(RETRY_AFTER, self._try_again)
+                return
+            del self._unwritten[: len(batch)]
+            self._keeps = True
+            self._look_again(None)
+
+        self._database.do("baseline", work, writes=True).add_done_callback(tried)
+
+    def close(self) -> None:
+        """Nothing is tried again from now on."""
+        if self._retry is not None:
+            self._retry.cancel()
+
+
+def _judgement(
+    listed: tuple[Tool, ...] | None,
+    judged: tuple[Tool, ...],
+    review: Review,
+    barred: frozenset[str],
+) -> Judgement:
+    """``listed`` with the standings of ``judged``; ``barred`` are switched off in the file."""
+    listed = listed or ()
+    standing = {tool.name: tool for tool in judged}
+    tools = tuple(standing.get(tool.name, tool) for tool in listed)
+    if all(now is before for now, before in zip(tools, listed, strict=True)):
+        tools = listed  # the same object, so that nobody has to look at it again
+    if not barred:
+        return Judgement.of(tools, review)
+    usable = Judgement.of(judged, review)
+    return Judgement(tools, review, usable.offered, usable.withheld | barred)
+
+
+def _row(tool: Tool, agreed: Accepted) -> rows.SeenTool:
+    return rows.SeenTool(tool.name, agreed.hash, agreed.digest, tool.raw)
+
+
+def _not_as_seen(server: str, tool: str = "") -> str:
+    what = f"The tool {tool!r} of {server}" if tool else f"What waits for approval at {server}"
+    return f"{what} is no longer what you saw. Look at it again, then approve it."
