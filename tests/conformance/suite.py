@@ -1,0 +1,134 @@
+"""Runs the official suite, and reads what it found."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from tests.real_servers import NO_NODE, NODE_PACKAGES
+
+SUITE = NODE_PACKAGES / "@modelcontextprotocol" / "conformance"
+LIMIT = 200.0
+"""Seconds for all scenarios of one half; most take less than ten."""
+
+STATEFUL, STATELESS = "2025-11-25", "2026-07-28"
+REQUIREMENTS = (STATEFUL, STATELESS)
+
+Failures = dict[str, list[str]]
+"""Each scenario with the checks that did not pass; an empty list is a pass."""
+
+
+def node() -> str:
+    """The Node.js that the suite needs, 22 or newer: one of npm's, or else the machine's."""
+    found = sorted(NODE_PACKAGES.glob("node-*/bin/node*"))
+    return str(found[0]) if found else shutil.which("node") or "node"
+
+
+def _missing() -> str:
+    if shutil.which("node") is None:
+        return NO_NODE
+    return "" if SUITE.exists() else f"{SUITE} is not there; python3 dev.py test installs it"
+
+
+needed = pytest.mark.skipif(bool(_missing()), reason=_missing())
+"""A mark for tests that cannot do without the suite."""
+
+
+@dataclass(frozen=True, slots=True)
+class Required:
+    """The scenarios that a revision of the specification requires."""
+
+    server: tuple[str, ...]
+    client: tuple[str, ...]
+
+
+@cache
+def required(revision: str) -> Required:
+    """What counts; the suite runs more than that, and scores no extension."""
+    text = (SUITE / "requirements" / f"{revision}.yaml").read_text(encoding="utf-8")
+    parts = re.split(r"^(\w+):[ \t]*$", text, flags=re.MULTILINE)
+    lists = {
+        name: tuple(re.findall(r"^\s*- ([\w/.-]+)[ \t]*$", body, flags=re.MULTILINE))
+        for name, body in zip(parts[1::2], parts[2::2], strict=True)
+    }
+    # We are no OAuth client yet: what a server asks for reaches the AI client as it is.
+    client = tuple(name for name in lists["client"] if not name.startswith("auth/"))
+    return Required(lists["server"], client)
+
+
+@cache
+def version() -> str:
+    """The suite's own version."""
+    found: str = json.loads((SUITE / "package.json").read_text(encoding="utf-8"))["version"]
+    return found
+
+
+async def server_half(url: str, revision: str, directory: Path) -> Failures:
+    """Run every scenario that a server must pass against a URL."""
+    await _run("server", "--url", url, "--requirements", revision, "-o", str(directory))
+    return read(directory, required(revision).server)
+
+
+async def client_scenario(scenario: str, revision: str, command: str, directory: Path) -> list[str]:
+    """Run one scenario that a client must pass; the suite adds its URL to the command."""
+    arguments = ("--scenario", scenario, "--spec-version", revision, "--command", command)
+    said = await _run("client", *arguments, "--verbose", "-o", str(directory))
+    checks = read(directory, (scenario,))[scenario]
+    return checks if said.returncode == 0 or checks else [f"the suite ended so: {said.tail}"]
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """How a run of the suite ended."""
+
+    returncode: int
+    tail: str
+
+
+async def _run(*arguments: str) -> Said:
+    process = await asyncio.create_subprocess_exec(
+        node(),
+        str(SUITE / "dist" / "index.js"),
+        *arguments,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    try:
+        out, _ = await asyncio.wait_for(process.communicate(), LIMIT)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert process.returncode is not None
+    return Said(process.returncode, out.decode(errors="replace")[-1000:])
+
+
+def read(directory: Path, scenarios: tuple[str, ...]) -> Failures:
+    """What the suite wrote down; a scenario that left nothing did not run, and has failed."""
+    found: Failures = {}
+    for file in sorted(directory.glob("**/checks.json")):
+        name = re.sub(r"^server-|-\d{4}-\d\d-\d\dT.*$", "", file.parent.name)
+        # A scenario's own name may hold a slash, which the suite makes a directory.
+        if file.parent.parent != directory:
+            name = f"{file.parent.parent.name}/{name}"
+        checks = json.loads(file.read_text(encoding="utf-8"))
+        found.setdefault(name, []).extend(
+            f"{check['id']}: {check.get('errorMessage', '')}"
+            for check in checks
+            if check["status"] in {"FAILURE", "WARNING"}
+        )
+    return {name: found.get(name, ["it did not run"]) for name in scenarios}
+
+
+def failing(found: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    """Only the scenarios that did not pass."""
+    return {name: checks for name, checks in found.items() if checks}
