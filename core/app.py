@@ -25,8 +25,9 @@ from core.engine.clock import LoopClock
 from core.engine.engine import Engine
 from core.engine.thread import EngineThread
 from core.engine.watchdog import Watchdog
+from core.errors import ListenError
 from core.gateway.endpoint import Endpoint
-from core.model.config import Config, ServerName
+from core.model.config import Config, Listen, ServerName
 from core.model.status import EnginePhase, Snapshot
 from core.ports import Door
 from core.search.catalogue import Catalogue
@@ -39,7 +40,7 @@ from core.upstream.connection import StdioConnector
 from core.upstream.environment import SearchPath
 from core.upstream.ownership import new_mark, take_over
 from core.upstream.reaper import Reaper
-from core.web.app import create_app
+from core.web.app import create_apps
 from core.web.serve import HttpServer, bind_tcp, bind_unix
 from core.web.wire import diagnostics_json
 
@@ -51,6 +52,8 @@ START_LIMIT = 30.0  # seconds until the endpoint has to answer
 REQUESTS_LIMIT = 2.0
 SERVERS_LIMIT = 4.0
 HURRIED = Grace(after_eof=1.0, after_terminate=2.0)
+
+_CHOOSE_METRICS = 'or choose another port with "observability.metrics.listen" in the config file'
 
 log = logging.getLogger(__name__)
 
@@ -173,7 +176,7 @@ async def _serve(
         watchdog = parts.enter_context(
             Watchdog(engine, counters, lambda: str(write_stacks(options.log_dir)))
         )
-        app = create_app(
+        apps = create_apps(
             door=engine,
             sessions=engine.sessions,
             doctor=_doctor(options, environ, connector.search_path),
@@ -182,10 +185,12 @@ async def _serve(
             logs=logs,
             version=__version__,
         )
-        server = HttpServer(_touching(watchdog, app))
+        server = HttpServer(_touching(watchdog, apps.main))
+        metrics = HttpServer(apps.metrics)
         engine.start(config)
         _follow_log_settings(engine, logs)
         await server.start(sockets)
+        await _open_metrics_port(metrics, config.metrics_listen)
         endpoint = f"http://{_address(sockets[0])}/mcp"
         engine.announce(endpoint)
         log.info("started", extra=fields(version=__version__, endpoint=endpoint, pid=os.getpid()))
@@ -193,9 +198,22 @@ async def _serve(
         await engine.shutdown_asked.wait()
         log.info("stopping", extra=fields(servers=len(engine.snapshot.servers)))
         engine.refuse_work()
-        await _stop(engine, server)
+        await _stop(engine, server, metrics)
     await reaper.close()
     log.info("stopped")
+
+
+async def _open_metrics_port(server: HttpServer, listen: Listen | None) -> None:
+    """What watches the program is not to keep it from running."""
+    if listen is None:
+        return
+    try:
+        bound = await asyncio.to_thread(bind_tcp, listen, _CHOOSE_METRICS)
+    except ListenError as error:
+        log.warning("no metrics port", extra=fields(why=str(error)))
+        return
+    await server.start([bound])
+    log.info("metrics port", extra=fields(address=_address(bound)))
 
 
 def _touching(watchdog: Watchdog, app: ASGIApp) -> ASGIApp:
@@ -208,11 +226,11 @@ def _touching(watchdog: Watchdog, app: ASGIApp) -> ASGIApp:
     return touching
 
 
-async def _stop(engine: Engine, server: HttpServer) -> None:
+async def _stop(engine: Engine, server: HttpServer, metrics: HttpServer) -> None:
     """Requests end, then servers; whoever is asked in haste is not waited for."""
     haste = asyncio.create_task(engine.haste_asked.wait(), name="haste")
     haste.add_done_callback(lambda _: server.hurry())
-    await server.stop(REQUESTS_LIMIT)
+    await asyncio.gather(server.stop(REQUESTS_LIMIT), metrics.stop(REQUESTS_LIMIT))
     servers = asyncio.create_task(engine.stop_servers(SERVERS_LIMIT), name="stop servers")
     await asyncio.wait({servers, haste}, return_when=asyncio.FIRST_COMPLETED)
     haste.cancel()

@@ -80,6 +80,8 @@ def read(document: Document, overrides: Overrides) -> Outcome:
         reading.complain("require_mcp_auth", message, auth_place)
 
     call_timeout = reading.duration(reading.member(root, "call_tool_timeout"), DEFAULT_CALL_TIMEOUT)
+    observability = reading.object(reading.member(root, "observability"))
+    metrics = reading.object(reading.member(observability, "metrics"))
     found = read_servers(reading, root, call_timeout)
     config = Config(
         servers=found.servers,
@@ -101,7 +103,10 @@ def read(document: Document, overrides: Overrides) -> Outcome:
         logging=_logging(
             reading, reading.object(reading.member(root, "logging")), overrides.log_level
         ),
-        metrics_enabled=_metrics_enabled(reading, root),
+        metrics_enabled=reading.boolean(
+            reading.member(metrics, "enabled"), _DEFAULTS.metrics_enabled
+        ),
+        metrics_listen=_metrics_listen(reading, reading.member(metrics, "listen")),
     )
     problems = sorted(reading.problems, key=lambda problem: problem.line or 0)
     return Outcome(
@@ -209,7 +214,19 @@ def _logging(reading: Reading, place: Place | None, override: str | None) -> Log
     )
 
 
-def _metrics_enabled(reading: Reading, root: Place) -> bool:
-    observability = reading.object(reading.member(root, "observability"))
-    metrics = reading.object(reading.member(observability, "metrics"))
-    return reading.boolean(reading.member(metrics, "enabled"), _DEFAULTS.metrics_enabled)
+def _metrics_listen(reading: Reading, place: Place | None) -> Listen | None:
+    text = reading.text(place)
+    if text is None:
+        return None
+    try:
+        listen = parse_listen(text)
+    except ValueError as error:
+        reading.complain("observability.metrics.listen", str(error), place)
+        return None
+    if not is_loopback(listen.host):
+        message = (
+            f"other machines can reach {listen.host}, and this port asks for no key: "
+            "listen on 127.0.0.1, or scrape /metrics of the main port with the api_key"
+        )
+        reading.complain("observability.metrics.listen", message, place)
+    return listen

@@ -130,6 +130,7 @@ class Config:
     environment: EnvironmentPolicy = EnvironmentPolicy()
     logging: Logging = Logging()
     metrics_enabled: bool = True
+    metrics_listen: Listen | None = None  # a port of its own, without a key; None: there is none
 
 
 @dataclass(frozen=True, slots=True)

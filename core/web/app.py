@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncGenerator, Awaitable
 from contextlib import aclosing
+from dataclasses import dataclass
 from time import perf_counter
 from urllib.parse import parse_qsl
 
@@ -16,6 +17,7 @@ from core.web import guard
 from core.web.exchange import Request, Response
 from core.web.guard import Guard, Need, Refusal
 from core.web.metrics import Exporter
+from core.web.metrics_port import MetricsPort
 from core.web.replies import Refused, failure
 from core.web.routes import ROUTES
 from core.web.routing import Found, Route, Router
@@ -30,7 +32,15 @@ UNMATCHED = "unmatched"  # the route label of requests to no route: paths are no
 _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
 
 
-def create_app(
+@dataclass(frozen=True, slots=True)
+class Apps:
+    """``main`` has everything; ``metrics`` is for a port of its own, if there is one."""
+
+    main: ASGIApp
+    metrics: ASGIApp
+
+
+def create_apps(
     *,
     door: Door,
     sessions: Sessions,
@@ -39,10 +49,10 @@ def create_app(
     gateway: ASGIApp,
     logs: Logs,
     version: str,
-) -> ASGIApp:
+) -> Apps:
     """Everything on one address; ``gateway`` is given ``/mcp`` and all below it."""
     site = Site(door, doctor, Events(door), Exporter(counters, sessions, version), logs, version)
-    return _App(site, gateway, counters)
+    return Apps(_App(site, gateway, counters), MetricsPort(site))
 
 
 class _Answering:

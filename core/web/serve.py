@@ -31,8 +31,10 @@ CUT_TIME = 1.0  # seconds for connections to end once they are cut
 _CHOOSE = 'or choose another port with --listen or "listen" in the config file'
 
 
-def bind_tcp(listen: Listen) -> socket.socket:
+def bind_tcp(listen: Listen, choose: str = _CHOOSE) -> socket.socket:
     """A socket that listens there; clients queue until a server is started on it.
+
+    ``choose`` ends the sentence that tells a person how to choose another port.
 
     Blocks for moments; on failure it may look through the process table. Raises PortInUse or
     ListenError.
@@ -61,25 +63,25 @@ def bind_tcp(listen: Listen) -> socket.socket:
         bound.setblocking(False)
     except OSError as error:
         bound.close()
-        raise _why(listen, error) from error
+        raise _why(listen, error, choose) from error
     return bound
 
 
-def _why(listen: Listen, error: OSError) -> ListenError:
+def _why(listen: Listen, error: OSError, choose: str) -> ListenError:
     if error.errno == errno.EADDRINUSE:
         who = holder_of(listen.port)
         by = f"is used by {who}. Stop that program" if who else "is already in use"
-        return PortInUse(f"Port {listen.port} on {listen.host} {by}, {_CHOOSE}.")
+        return PortInUse(f"Port {listen.port} on {listen.host} {by}, {choose}.")
     if error.errno == errno.EACCES:
         return ListenError(
             f"Port {listen.port} may only be used by an administrator: run with that right, "
-            f"{_CHOOSE} (above 1023)."
+            f"{choose} (above 1023)."
         )
     if error.errno == errno.EADDRNOTAVAIL:
         return ListenError(
             f"{listen.host} is no address of this machine. Use 127.0.0.1 as the host of listen."
         )
-    return ListenError(f"Cannot listen on {listen}: {error.strerror}. Check listen, {_CHOOSE}.")
+    return ListenError(f"Cannot listen on {listen}: {error.strerror}. Check listen, {choose}.")
 
 
 def bind_unix(path: Path) -> socket.socket:

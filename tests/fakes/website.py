@@ -27,7 +27,7 @@ from core.protocol.calls import Call, Catalogue, Hello, Notify
 from core.telemetry.counters import Counters
 from core.telemetry.logging import Logs, start_logging
 from core.upstream.environment import SearchPath
-from core.web.app import create_app
+from core.web.app import create_apps
 from core.web.serve import HttpServer, bind_tcp, bind_unix
 
 KEY = "k" * 64
@@ -224,7 +224,7 @@ async def website(
                 clock=clock or LoopClock(),
                 counters=counters,
             )
-            app = create_app(
+            apps = create_apps(
                 door=engine,
                 sessions=engine.sessions,
                 doctor=doctor_of(directory),
@@ -233,7 +233,7 @@ async def website(
                 logs=logs,
                 version="1.2.3",
             )
-            http = HttpServer(app)
+            http = HttpServer(apps.main)
             socket_path = directory / "s" / "api.sock"
             sockets = await asyncio.to_thread(
                 lambda: [bind_tcp(config.listen), bind_unix(socket_path)]

@@ -525,3 +525,14 @@ def test_any_document_gives_a_config_or_problems(document: object, servers: obje
                     assert command
                 case Http(url=url):
                     assert url
+
+
+def test_the_metrics_port_is_for_this_machine_only() -> None:
+    """It asks for no key, so an address that others can reach is refused, and so is nonsense."""
+    text = '{"observability": {"metrics": {"listen": "%s"}}}'
+    assert good(text % "127.0.0.1:9464").metrics_listen == Listen("127.0.0.1", 9464)
+    assert good(text % ":9464").metrics_listen == Listen("127.0.0.1", 9464)
+    assert good("{}").metrics_listen is None
+    for wrong in ("0.0.0.0:9464", "192.168.1.5:9464", "9464", "localhost:x"):
+        [problem] = outcome(text % wrong).problems
+        assert problem.path == "observability.metrics.listen"
