@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     import psutil
 
 
+ZOMBIE = "zombie"  # psutil's word for it
+
+
 @dataclass(frozen=True, slots=True)
 class Usage:
     """Of one process and all it started; pages they share are counted in each.
@@ -82,4 +85,5 @@ def _of(process: psutil.Process) -> Usage:
     with process.oneshot():
         spent = process.cpu_times()
         held = process.num_handles() if sys.platform == "win32" else process.num_fds()
-        return Usage(process.memory_info().rss, sum(spent[:4]), held, 1)
+        alive = process.status() != ZOMBIE  # what only waits to be collected has time and no more
+        return Usage(process.memory_info().rss, sum(spent[:4]), held, int(alive))
