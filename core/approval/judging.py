@@ -37,12 +37,18 @@ def compare(
 
 def _compared(tool: Tool, agreed: Accepted | None, others: Mapping[str, str]) -> Tool:
     if agreed is not None and digest(tool.raw) == agreed.digest:
-        return tool
+        return _approved(tool)
     named = tool_hash(tool.raw)
     if agreed is not None and agreed.hash == named:
-        return tool
+        return _approved(tool)
     standing = Standing.PENDING if agreed is None else Standing.CHANGED
     return replace(tool, standing=standing, hash=named, flags=flags(tool.name, tool.raw, others))
+
+
+def _approved(tool: Tool) -> Tool:
+    if tool.standing is Standing.APPROVED:
+        return tool
+    return replace(tool, standing=Standing.APPROVED, hash="", flags=())
 
 
 def at_first_sight(

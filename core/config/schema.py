@@ -24,6 +24,8 @@ from core.model.config import (
 )
 
 MOST_TOOLS = 1000
+MOST_DAYS = 3650
+MOST_MEGABYTES = 1024 * 1024
 MOST_CHARACTERS = 10_000_000
 ROUTING_MODES = ("retrieve_tools", "direct")
 MOST_BACKUPS = 100
@@ -99,6 +101,20 @@ def read(document: Document, overrides: Overrides) -> Outcome:
         ),
         routing_mode=_routing_mode(reading, reading.member(root, "routing_mode")),
         profiles=read_profiles(reading, reading.member(root, "profiles")),
+        quarantine_enabled=_switch(reading, root, "quarantine_enabled"),
+        read_only_mode=_switch(reading, root, "read_only_mode"),
+        disable_management=_switch(reading, root, "disable_management"),
+        allow_server_add=_switch(reading, root, "allow_server_add"),
+        allow_server_remove=_switch(reading, root, "allow_server_remove"),
+        activity_days=reading.integer(
+            reading.member(root, "activity_retention_days"), _DEFAULTS.activity_days, 1, MOST_DAYS
+        ),
+        activity_megabytes=reading.integer(
+            reading.member(root, "activity_max_size_mb"),
+            _DEFAULTS.activity_megabytes,
+            1,
+            MOST_MEGABYTES,
+        ),
         environment=_environment(reading, reading.object(reading.member(root, "environment"))),
         logging=_logging(
             reading, reading.object(reading.member(root, "logging")), overrides.log_level
@@ -115,6 +131,12 @@ def read(document: Document, overrides: Overrides) -> Outcome:
         entries=found.entries,
         has_api_key=key_place is not None,
     )
+
+
+def _switch(reading: Reading, root: Place, name: str) -> bool:
+    """One of the file's own switches, which the model calls by the same name."""
+    default: bool = getattr(_DEFAULTS, name)
+    return reading.boolean(reading.member(root, name), default)
 
 
 def parse_listen(text: str) -> Listen:

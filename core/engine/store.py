@@ -84,6 +84,11 @@ class Store:
         before = self.snapshot
         self._replace(replace(before, seq=before.seq + 1, config_problem=problem))
 
+    def set_storage_problem(self, problem: str) -> None:
+        """What is wrong with the database now; empty when nothing is."""
+        before = self.snapshot
+        self._replace(replace(before, seq=before.seq + 1, storage_problem=problem))
+
     def notice(
         self,
         code: NoticeCode,

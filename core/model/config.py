@@ -127,6 +127,13 @@ class Config:
     tools_limit: int = 15
     tool_response_limit: int = 20_000  # characters; 0 means no limit
     profiles: tuple[Profile, ...] = ()
+    quarantine_enabled: bool = True  # whether new servers and tools need a person's approval
+    read_only_mode: bool = False  # agents and scripts change no configuration
+    disable_management: bool = False  # agents see nothing of the proxy itself
+    allow_server_add: bool = True
+    allow_server_remove: bool = True
+    activity_days: int = 90  # how long finished calls are remembered
+    activity_megabytes: int = 256  # how large the database may grow by them
     environment: EnvironmentPolicy = EnvironmentPolicy()
     logging: Logging = Logging()
     metrics_enabled: bool = True

@@ -135,6 +135,7 @@ class Snapshot:
     engine: EnginePhase = EnginePhase.STARTING
     config: Config = Config()
     config_problem: ConfigProblem | None = None
+    storage_problem: str = ""  # why approvals and history are not kept, as a sentence
     endpoint: str | None = None  # "http://127.0.0.1:8080/mcp" once it answers
     servers: Mapping[ServerName, ServerStatus] = field(
         default_factory=lambda: MappingProxyType({})  # in 3.11 it is no default: not hashable

@@ -1,0 +1,53 @@
+"""Everything that is kept, on one database: opened before the servers start, closed last."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from core.model.config import Config
+from core.storage.activity import Activity, Retention
+from core.storage.approvals import ApprovalBook
+from core.storage.cache import AnswerCache
+from core.storage.database import Database
+from core.telemetry.counters import Counters
+
+MEGABYTE = 1024 * 1024
+READ_LIMIT = 1.0  # seconds a start waits for what was approved; then tools wait for it
+CLOSE_LIMIT = 1.0
+
+
+class Storage:
+    """``config`` gives the configuration in use; ``told`` a sentence on what is wrong now."""
+
+    def __init__(
+        self,
+        path: Path,
+        counters: Counters,
+        config: Callable[[], Config],
+        told: Callable[[str], object],
+    ) -> None:
+        self.database = Database(path, counters, told, self._lost)
+        self.approvals = ApprovalBook(
+            self.database,
+            enabled=lambda: config().quarantine_enabled,
+            configured=lambda: config().servers.values(),
+        )
+        self.cache = AnswerCache(self.database)
+        self.activity = Activity(
+            self.database,
+            lambda: Retention(config().activity_days, config().activity_megabytes * MEGABYTE),
+        )
+
+    async def open(self) -> None:
+        """Begin; a database that cannot be read delays nothing, and approves nothing."""
+        await self.approvals.load(READ_LIMIT)
+
+    async def close(self) -> None:
+        """Write what waits; a disk that does not answer is not waited for."""
+        self.approvals.close()
+        self.activity.close()
+        await self.database.close(CLOSE_LIMIT)
+
+    def _lost(self) -> None:
+        self.approvals.lost()
