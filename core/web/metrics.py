@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ from core.model.status import Snapshot
 from core.ports import Sessions
 from core.telemetry.counters import Counters
 from core.telemetry.families import Cell, Counter, Family, Histogram, frozen
+from core.telemetry.usage import usage
 from core.web import present
 
 if TYPE_CHECKING:
@@ -27,6 +28,17 @@ PREFIX = "mcpproxy_"
 
 
 @dataclass(frozen=True, slots=True)
+class Moment:
+    """Everything one scrape shows, as it was at one instant, but for what ``pids`` use.
+
+    That is read, by servers' names, while the page is made: nobody asks for it otherwise.
+    """
+
+    families: tuple[Family, ...]
+    pids: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """A rendered scrape and its content type."""
 
@@ -34,15 +46,19 @@ class Page:
     content_type: str
 
 
-async def page(families: tuple[Family, ...], accept: str) -> Page:
+async def page(moment: Moment, accept: str) -> Page:
     """The text format 0.0.4, or OpenMetrics if ``accept`` asks for it."""
-    return await asyncio.to_thread(_render, families, accept)
+    return await asyncio.to_thread(_render, moment, accept)
 
 
-def _render(families: tuple[Family, ...], accept: str) -> Page:
+def _render(moment: Moment, accept: str) -> Page:
     from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
     from prometheus_client.exposition import choose_encoder
     from prometheus_client.registry import Collector
+
+    by_pid = usage(moment.pids.values())
+    used = {name: by_pid[pid] for name, pid in moment.pids.items() if pid in by_pid}
+    families = (*moment.families, *present.of_processes(used))
 
     class Scrape(Collector):
         def collect(self) -> Iterator[Metric]:
@@ -111,12 +127,10 @@ class Exporter:
         """Seconds since this object was made, which is when the program started."""
         return time.monotonic() - self._started
 
-    def moment(
-        self, snapshot: Snapshot, sse_clients: int, log_lines_dropped: int
-    ) -> tuple[Family, ...]:
+    def moment(self, snapshot: Snapshot, sse_clients: int, log_lines_dropped: int) -> Moment:
         """Everything one scrape shows, as it is now."""
         self._forget_strangers(snapshot)
-        return (
+        families = (
             *map(frozen, self._counters),
             *present.of_servers(snapshot, self._sessions),
             present.of_config(snapshot),
@@ -138,6 +152,8 @@ class Exporter:
             ),
             self._build,
         )
+        servers = snapshot.servers.values()
+        return Moment(families, {each.name: each.pid for each in servers if each.pid is not None})
 
     def _forget_strangers(self, snapshot: Snapshot) -> None:
         """A call may end after its server was removed; it is not to bring its series back."""

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 
 from core.model.status import Phase, ServerStatus, Snapshot
 from core.ports import Sessions
-from core.telemetry.families import Family, Gauge, Labels
+from core.telemetry.families import Counter, Family, Gauge, Labels
+from core.telemetry.usage import Usage
 
 NO_LABELS: Labels = ()
 
@@ -56,6 +57,16 @@ def of_servers(snapshot: Snapshot, sessions: Sessions) -> Iterable[Family]:
         "server_tools", "Tools a server offers now.", {s.name: len(s.tools) for s in servers}
     )
     yield _per_server(
+        "tools_pending_approval",
+        "Tools of a server that nobody was asked about yet.",
+        {s.name: len(s.review.pending) for s in servers},
+    )
+    yield _per_server(
+        "tools_changed",
+        "Tools of a server that are no longer what was approved, and so are not offered.",
+        {s.name: len(s.review.changed) for s in servers},
+    )
+    yield _per_server(
         "server_next_retry_timestamp_seconds",
         "When a server in backoff is tried again; 0 if it is not in backoff.",
         {s.name: s.retry_at.timestamp() if s.retry_at is not None else 0 for s in servers},
@@ -70,6 +81,26 @@ def of_servers(snapshot: Snapshot, sessions: Sessions) -> Iterable[Family]:
         "queue_depth",
         "Requests that wait until a server may have them.",
         {name: session.waiting if session is not None else 0 for name, session in live.items()},
+    )
+
+
+def of_processes(used: Mapping[str, Usage]) -> Iterable[Family]:
+    """What servers that are processes use, by their names; read at the moment of asking."""
+    yield _per_server(
+        "server_resident_memory_bytes",
+        "Memory of a server's processes; pages they share are counted in each.",
+        {name: each.resident_bytes for name, each in used.items()},
+    )
+    yield Counter(
+        "server_cpu_seconds",
+        "Processor time of a server's processes.",
+        ("server",),
+        {(name,): each.cpu_seconds for name, each in used.items()},
+    )
+    yield _per_server(
+        "server_open_fds",
+        "Open files and sockets of a server's processes.",
+        {name: each.open_fds for name, each in used.items()},
     )
 
 

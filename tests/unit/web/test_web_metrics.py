@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import MappingProxyType
 
@@ -13,12 +16,13 @@ from prometheus_client import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as text_format
 
+from core.model.approvals import Review
 from core.model.config import ServerName
 from core.model.status import AdminState, Health, Level, Peer, Phase, ServerStatus, Snapshot
 from core.model.tools import Tool
 from core.telemetry.counters import Counters
-from core.telemetry.families import Family, Gauge
-from core.web.metrics import Exporter, page
+from core.telemetry.families import Gauge
+from core.web.metrics import Exporter, Moment, page
 
 HEALTH = Health(level=Level.HEALTHY, admin_state=AdminState.ENABLED, summary="x")
 SEED = {
@@ -52,7 +56,7 @@ class NoSessions:
         return None
 
 
-def moment(counters: Counters, *servers: ServerStatus) -> tuple[Family, ...]:
+def moment(counters: Counters, *servers: ServerStatus) -> Moment:
     snapshot = Snapshot(boot="b", servers=MappingProxyType({each.name: each for each in servers}))
     return Exporter(counters, NoSessions(), "1.2.3").moment(snapshot, 3, 4)
 
@@ -228,3 +232,29 @@ async def test_exemplars_are_shown_where_the_format_has_them() -> None:
     assert (traced.labels["le"], traced.value) == ("0.5", 3)
     assert (traced.exemplar.labels, traced.exemplar.value) == ({"trace_id": trace}, 0.3)
     assert trace not in (await page(shown, "")).body.decode()
+
+
+async def test_what_a_server_uses_is_read_when_somebody_asks() -> None:
+    """Memory, processor time and descriptors of a process that lives; of none that has ended."""
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", "input()", stdin=asyncio.subprocess.PIPE, start_new_session=True
+    )
+    alive = replace(server("alive", Phase.READY), peer=Peer(pid=child.pid))
+    shown = moment(Counters(), alive)
+    try:
+        metrics = by_name(text_format((await page(shown, "")).body.decode()))
+    finally:
+        await child.communicate(b"\n")
+    assert value(metrics["mcpproxy_server_resident_memory_bytes"], server="alive") > 2**20
+    assert value(metrics["mcpproxy_server_open_fds"], server="alive") >= 3
+    assert value(metrics["mcpproxy_server_cpu_seconds"], "_total", server="alive") >= 0
+    metrics = by_name(text_format((await page(shown, "")).body.decode()))
+    assert metrics["mcpproxy_server_open_fds"].samples == []
+
+
+async def test_tools_that_wait_for_a_person_are_counted() -> None:
+    """Per server, new ones and changed ones apart."""
+    waiting = Review(pending=("a", "b"), changed=("c",))
+    metrics = await scraped(Counters(), replace(server("s", Phase.READY), review=waiting))
+    assert value(metrics["mcpproxy_tools_pending_approval"], server="s") == 2
+    assert value(metrics["mcpproxy_tools_changed"], server="s") == 1
