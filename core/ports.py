@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Protocol
 
 from core.model.approvals import Judgement
-from core.model.config import Config, ServerConfig, ServerName
+from core.model.config import Config, Problem, ServerConfig, ServerName
 from core.model.faults import Fault
 from core.model.findings import Finding
 from core.model.intents import FileIntent, Intent
@@ -87,6 +87,25 @@ class ConfigSource(Protocol):
 
         Raises as ``set_enabled``, and EditRefused when the file could not be used afterwards.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigShown:
+    """The config file's text with secrets masked, and the ``digest`` of what it really holds."""
+
+    file: str
+    text: str
+    digest: str
+
+
+class ConfigText(Protocol):
+    """The config file as something to look at and to try out."""
+
+    async def show(self) -> ConfigShown:
+        """Raises ConfigError when the file cannot be used."""
+
+    async def try_out(self, text: str) -> Sequence[Problem]:
+        """Everything that would be wrong with the file if it had that text."""
 
 
 class Approvals(Protocol):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 
 from core.config.edit import remove_value, set_value
-from core.config.jsonc import Document, Path, Value, parse
+from core.config.jsonc import Document, JsoncError, Path, Value, parse
+from core.config.masking import StillMasked, unmasked
+from core.errors import NotAsSeen
 from core.model.config import Problem, ServerName
-from core.model.intents import AddServers, ChangeServer, FileIntent, RemoveServer
+from core.model.intents import AddServers, ChangeServer, FileIntent, RemoveServer, ReplaceConfig
 
 
 class Unfit(Exception):
@@ -33,14 +36,42 @@ def edited(document: Document, entries: Mapping[ServerName, Path], edit: FileInt
                 text = _added(parse(text), name, members)
             return text
         case ChangeServer(name, members):
-            text, entry = document.text, _entry(entries, name)
-            for key in [key for key, value in members.items() if value is None]:
-                text = remove_value(text, (*entry, key))
-            for key, value in _plain(members).items():
-                text = set_value(text, (*entry, key), value)
-            return text
+            return _merged(document.text, _entry(entries, name), members)
         case RemoveServer(name):
             return remove_value(document.text, _entry(entries, name))
+        case ReplaceConfig(text, seen):
+            if digest_of(document.text) != seen:
+                raise NotAsSeen("The config file has changed since you saw it. Look at it again.")
+            return _unmasked(text, document.text)
+
+
+def digest_of(text: str) -> str:
+    """Names one content of the file, so that an edit can say which one it was made from."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _merged(text: str, path: Path, members: Mapping[str, object]) -> str:
+    """As a JSON merge patch (RFC 7396): None takes out, objects are merged, the rest is set."""
+    for key in [key for key, value in members.items() if value is None]:
+        text = remove_value(text, (*path, key))
+    for key, value in _plain(members).items():
+        node = parse(text).find((*path, key))
+        given = members[key]
+        if isinstance(given, Mapping) and node is not None and isinstance(node.value, dict):
+            text = _merged(text, (*path, key), given)
+        else:
+            text = set_value(text, (*path, key), value)
+    return text
+
+
+def _unmasked(text: str, present: str) -> str:
+    try:
+        return unmasked(text, present)
+    except JsoncError as error:
+        raise Unfit("", f"line {error.line}: {error.message}") from None
+    except StillMasked as error:
+        first = error.problems[0]
+        raise Unfit(first.path, first.message) from None
 
 
 def _entry(entries: Mapping[ServerName, Path], name: ServerName) -> Path:

@@ -7,7 +7,7 @@ import errno
 import hashlib
 import logging
 import secrets
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,15 +15,17 @@ from typing import Any
 
 from core.config import disk
 from core.config.edit import set_value
-from core.config.entries import Unfit, edited
+from core.config.entries import Unfit, digest_of, edited
 from core.config.first import first_document
 from core.config.jsonc import Document, JsoncError, parse
+from core.config.masking import masked
 from core.config.schema import Outcome, Overrides, read
 from core.config.watch import FileWatch
 from core.errors import ConfigError, ConfigNotWritten, EditRefused, PermissionProblem
 from core.model.config import Config, Problem, ServerName
 from core.model.intents import ChangeServer, FileIntent
 from core.model.status import ConfigProblem
+from core.ports import ConfigShown
 
 _MOST_ATTEMPTS = 5  # to write before somebody else does
 _FIRST_PAUSE = 1.0  # seconds until a file that the system did not let us read is tried again
@@ -124,6 +126,21 @@ class ConfigFile:
                 raise ConfigNotWritten(str(self.path), error) from error
             if version.digest != self._reported:
                 self._loaded(self._accept(version))
+
+    async def show(self) -> ConfigShown:
+        """The file as it is on disk, secrets masked. Raises ConfigError when it cannot be used."""
+        async with self._lock:
+            version = await asyncio.to_thread(self._read)
+        text = version.document.text
+        return ConfigShown(str(self.path), masked(text), digest_of(text))
+
+    async def try_out(self, text: str) -> Sequence[Problem]:
+        """Everything that would be wrong with the file if it had that text."""
+        try:
+            await asyncio.to_thread(self._check, text.encode(errors="replace"))
+        except ConfigError as error:
+            return error.problems
+        return ()
 
     async def _watch(self) -> None:
         async with FileWatch(self.path) as watch:
@@ -250,7 +267,9 @@ class ConfigFile:
         for _ in range(_MOST_ATTEMPTS):
             version = self._read()
             try:
-                after = edited(version.document, version.outcome.entries, edit).encode()
+                after = edited(version.document, version.outcome.entries, edit).encode(
+                    errors="replace"
+                )
                 changed = self._check(after)
             except Unfit as unfit:
                 raise EditRefused(str(self.path), [unfit.problem]) from None

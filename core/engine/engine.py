@@ -23,6 +23,7 @@ from core.model.intents import (
     ChangeServer,
     Intent,
     RemoveServer,
+    ReplaceConfig,
     RestartServer,
     RetryNow,
     SetEnabled,
@@ -91,7 +92,7 @@ class Engine:
                 await self._source.set_enabled(name, enabled)
             case SetQuarantined() | ApproveTools() | ApproveServer():
                 await self._approve(intent)
-            case AddServers() | ChangeServer() | RemoveServer():
+            case AddServers() | ChangeServer() | RemoveServer() | ReplaceConfig():
                 await self._source.edit(intent)
             case Show():
                 self.store.notice(NoticeCode.SHOW)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from core.model.config import ServerName
 from core.model.status import Phase, ServerStatus
@@ -62,6 +62,17 @@ class RemoveServer:
 
 
 @dataclass(frozen=True, slots=True)
+class ReplaceConfig:
+    """Put another text in the place of the config file's, whose digest was ``seen`` before.
+
+    Masks in it stand for the values that the file has.
+    """
+
+    text: str = field(repr=False)
+    seen: str
+
+
+@dataclass(frozen=True, slots=True)
 class ApproveTools:
     """Agree to tools as they were seen: each by its name and the ``Tool.hash`` of then."""
 
@@ -89,7 +100,7 @@ class Shutdown:
 
 ServerIntent = RestartServer | RetryNow | SetEnabled
 ApprovalIntent = SetQuarantined | ApproveTools | ApproveServer
-FileIntent = AddServers | ChangeServer | RemoveServer
+FileIntent = AddServers | ChangeServer | RemoveServer | ReplaceConfig
 Intent = ServerIntent | ApprovalIntent | FileIntent | Show | Shutdown
 
 

@@ -20,19 +20,9 @@ from pathlib import Path
 from typing import TextIO
 
 from core.model.config import Logging
-from core.telemetry.logfile import append
+from core.telemetry.levels import Levels
+from core.telemetry.logfile import append, tail
 from core.telemetry.logline import json_line, stamp, text_line, visible
-
-LEVELS = {
-    "trace": logging.DEBUG,
-    "debug": logging.DEBUG,
-    "info": logging.INFO,
-    "warning": logging.WARNING,
-    "warn": logging.WARNING,
-    "error": logging.ERROR,
-}
-OURS = ("core", "tray_app")
-"""Our loggers follow the configured level; libraries speak from warning upwards."""
 
 MAIN_LOG = "main.log"
 MOST_PENDING = 4096  # records, and per server lines, that may wait for the writing thread
@@ -66,7 +56,26 @@ class Backlog:
         return True
 
 
-_Entry = tuple[Backlog, float, logging.LogRecord | str]
+Deliver = Callable[[list[str]], None]
+"""Takes lines of a log; called on the writing thread, and must not wait."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Follower:
+    """Somebody who wants the last ``count`` lines of one file, and then every later one."""
+
+    file: str
+    count: int
+    most_bytes: int
+    deliver: Deliver
+
+
+@dataclass(frozen=True, slots=True)
+class _Leaving:
+    follower: Follower
+
+
+_Entry = tuple[Backlog, float, logging.LogRecord | str] | Follower | _Leaving
 
 
 class Logs:
@@ -81,6 +90,8 @@ class Logs:
         self._console = console
         self._queue: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
         self._backlogs: dict[str, Backlog] = {}
+        self._followers: list[Follower] = []  # the writing thread's
+        self.levels = Levels(settings.level)
         self._lost = 0  # lines the disk did not take; counted by the writing thread
         self._reported: set[str] = set()
         self._handler = _Enqueue(self._offer, self._backlog(MAIN_LOG))
@@ -104,23 +115,34 @@ class Logs:
         """The newest file of a server's log; it exists once something was written."""
         return self.directory / server_log_name(slug)
 
+    def follow(self, slug: str, count: int, most_bytes: int, deliver: Deliver) -> Follower:
+        """Deliver the last ``count`` lines of a server's log, then every later one as written.
+
+        Between the two nothing is lost or told twice, and a rotation changes nothing.
+        """
+        follower = Follower(server_log_name(slug), count, most_bytes, deliver)
+        self._queue.put(follower)
+        return follower
+
+    def leave(self, follower: Follower) -> None:
+        """End what ``follow`` began."""
+        self._queue.put(_Leaving(follower))
+
     def configure(self, settings: Logging) -> None:
         """Follow a changed configuration. Raises KeyError for a level not in ``LEVELS``."""
-        level = LEVELS[settings.level]
-        for name in OURS:
-            logging.getLogger(name).setLevel(level)
-        self._settings = settings
+        if settings != self._settings:
+            self._settings = settings
+            self.levels.configure(settings.level)
 
     def start(self) -> None:
-        self.configure(self._settings)
+        self.levels.configure(self._settings.level)
         logging.getLogger().addHandler(self._handler)
         self._thread.start()
 
     def close(self) -> None:
         """Write what is left, for at most ``CLOSE_TIME``; later lines go nowhere."""
         logging.getLogger().removeHandler(self._handler)
-        for name in OURS:
-            logging.getLogger(name).setLevel(logging.NOTSET)
+        self.levels.close()
         self._queue.put(None)
         self._thread.join(CLOSE_TIME)
 
@@ -136,12 +158,36 @@ class Logs:
         while open_ended:
             batch, open_ended = _drain(self._queue)
             pages: dict[str, list[bytes]] = {}
-            for backlog, at, what in batch:
-                backlog.taken += 1
-                line = self._line(at, what)
-                pages.setdefault(backlog.file, []).append(line)
-            for file, lines in pages.items():
-                self._append(file, lines)
+            for entry in batch:
+                if isinstance(entry, tuple):
+                    backlog, at, what = entry
+                    backlog.taken += 1
+                    pages.setdefault(backlog.file, []).append(self._line(at, what))
+                else:
+                    # Whoever begins to follow reads what is in the file: no line may lie between.
+                    self._write(pages)
+                    self._meet(entry)
+            self._write(pages)
+
+    def _write(self, pages: dict[str, list[bytes]]) -> None:
+        for file, lines in pages.items():
+            self._append(file, lines)
+            for follower in self._followers:
+                if follower.file == file:
+                    follower.deliver([line.decode().removesuffix("\n") for line in lines])
+        pages.clear()
+
+    def _meet(self, entry: Follower | _Leaving) -> None:
+        if isinstance(entry, _Leaving):
+            if entry.follower in self._followers:
+                self._followers.remove(entry.follower)
+            return
+        try:
+            lines = tail(self.directory / entry.file, entry.count, entry.most_bytes)
+        except OSError as error:
+            lines = [f"[earlier lines cannot be read: {error.strerror or error}]"]
+        entry.deliver(lines)
+        self._followers.append(entry)
 
     def _line(self, at: float, what: logging.LogRecord | str) -> bytes:
         if isinstance(what, str):

@@ -7,7 +7,15 @@ from math import isfinite
 import msgspec
 
 from core.asgi import while_connected
-from core.errors import ConfigError, ConfigNotWritten, EngineStopped, IntentRefused, UnknownServer
+from core.errors import (
+    ConfigError,
+    ConfigNotWritten,
+    EditRefused,
+    EngineStopped,
+    IntentRefused,
+    NotAsSeen,
+    UnknownServer,
+)
 from core.model.config import ServerName
 from core.model.intents import Intent, RestartServer, ServerIntent, SetEnabled
 from core.model.status import Phase, ServerStatus, Snapshot
@@ -44,7 +52,7 @@ async def restart(site: Site, request: Request) -> Response:
 
 async def act(site: Site, _: Request, intent: Intent) -> Response:
     """Submit what concerns no server."""
-    return success(AcceptedData(await _submit(site, intent)), 202)
+    return success(AcceptedData(await submit(site, intent)), 202)
 
 
 def _name(request: Request) -> ServerName:
@@ -52,21 +60,31 @@ def _name(request: Request) -> ServerName:
 
 
 async def _change(site: Site, request: Request, intent: ServerIntent) -> Response:
+    return await act_on(site, request, intent.name, intent)
+
+
+async def act_on(site: Site, request: Request, name: ServerName, intent: Intent) -> Response:
+    """Submit what concerns one server, and wait for the phase that the query names, if any."""
     wanted = _phase(request.query.get("wait"))
     limit = _limit(request.query.get("timeout"))
-    before = site.door.snapshot.servers.get(intent.name)
-    seq = await _submit(site, intent)
+    before = site.door.snapshot.servers.get(name)
+    seq = await submit(site, intent)
     if wanted is None:
         return success(AcceptedData(seq), 202)
-    reached = await _reach(site, request, intent, before, wanted, limit)
+    reached = await _reach(site, request, name, before, wanted, limit)
     return success(AcceptedData(seq, wire.status_json(reached)))
 
 
-async def _submit(site: Site, intent: Intent) -> int:
+async def submit(site: Site, intent: Intent) -> int:
+    """The seq at which the intent was accepted. Raises Refused."""
     try:
         return await site.door.submit(intent)
     except UnknownServer as error:
         raise Refused(404, "unknown_server", str(error)) from error
+    except EditRefused as error:
+        raise Refused(400, "config_invalid", str(error)) from error
+    except NotAsSeen as error:
+        raise Refused(409, "changed_since", str(error)) from error
     except IntentRefused as error:
         raise Refused(409, "not_now", str(error)) from error
     except EngineStopped as error:
@@ -80,7 +98,7 @@ async def _submit(site: Site, intent: Intent) -> int:
 async def _reach(
     site: Site,
     request: Request,
-    intent: ServerIntent,
+    name: ServerName,
     before: ServerStatus | None,
     wanted: Phase,
     limit: float,
@@ -89,7 +107,7 @@ async def _reach(
     rev = before.rev if before is not None else -1
 
     def settled(snapshot: Snapshot) -> bool:
-        status = snapshot.servers.get(intent.name)
+        status = snapshot.servers.get(name)
         if status is None or status.phase is wanted:
             return True
         return status.phase in _STUCK and status.rev != rev
@@ -97,13 +115,13 @@ async def _reach(
     try:
         snapshot = await while_connected(request.receive, site.door.until(settled, limit))
     except TimeoutError as error:
-        now = site.door.snapshot.servers.get(intent.name)
-        raise Refused(504, "wait_timeout", _not_reached(intent.name, wanted, now, limit)) from error
+        now = site.door.snapshot.servers.get(name)
+        raise Refused(504, "wait_timeout", _not_reached(name, wanted, now, limit)) from error
     except EngineStopped as error:
         raise Refused(503, "stopping", str(error)) from error
-    status = snapshot.servers.get(intent.name)
+    status = snapshot.servers.get(name)
     if status is None or status.phase is not wanted:
-        raise Refused(409, "wait_failed", _not_reached(intent.name, wanted, status, None))
+        raise Refused(409, "wait_failed", _not_reached(name, wanted, status, None))
     return status
 
 

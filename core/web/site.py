@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from core.ports import Doctor, Door
+from core.ports import ConfigText, Doctor, Door, ToolSearch
 from core.telemetry.logging import Logs
+from core.web.loopback import Loopback
 from core.web.metrics import Exporter
 from core.web.sse import Events
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     door: Door
     doctor: Doctor
+    config: ConfigText
+    search: ToolSearch
+    loopback: Loopback
     events: Events
     exporter: Exporter
     logs: Logs

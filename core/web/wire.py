@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 import msgspec
 
 from core.model.config import Config, Http, Setting, Stdio
 from core.model.faults import Fault
 from core.model.findings import Finding
+from core.model.masks import MASK, masked_url
 from core.model.notices import Notice
 from core.model.status import ConfigProblem, Health, Peer, Phase, ServerStatus, Snapshot
-
-MASK = "***"
 
 
 class HealthJson(msgspec.Struct, frozen=True):
@@ -279,25 +277,6 @@ def config_problem_json(problem: ConfigProblem | None) -> ConfigProblemJson | No
             ProblemJson(each.path, each.message, each.line) for each in problem.problems
         ),
     )
-
-
-def masked_url(text: str) -> str:
-    """A URL without what may be secret in it: user, password and the values of its query.
-
-    Anything that is no URL (most arguments of a command) is returned as it is.
-    """
-    if "://" not in text:
-        return text
-    try:
-        parts = urlsplit(text)
-        query = parse_qsl(parts.query, keep_blank_values=True)
-    except ValueError:
-        return MASK
-    host = parts.netloc.rpartition("@")[2]
-    netloc = f"{MASK}@{host}" if "@" in parts.netloc else host
-    # Not urlencode: the mask is to be read by a person.
-    values = "&".join(f"{key}={MASK}" for key, _ in query) if query else parts.query and MASK
-    return urlunsplit((parts.scheme, netloc, parts.path, values, parts.fragment and MASK))
 
 
 def _masked(settings: tuple[Setting, ...]) -> dict[str, str]:

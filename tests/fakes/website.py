@@ -24,6 +24,7 @@ from core.model.status import ConfigProblem, Peer
 from core.model.tools import Tool
 from core.ports import Clock, Link
 from core.protocol.calls import Call, Catalogue, Hello, Notify
+from core.search.catalogue import Catalogue as Search
 from core.telemetry.counters import Counters
 from core.telemetry.logging import Logs, start_logging
 from core.upstream.environment import SearchPath
@@ -228,6 +229,8 @@ async def website(
                 door=engine,
                 sessions=engine.sessions,
                 doctor=doctor_of(directory),
+                config=source,
+                search=Search(),
                 counters=counters,
                 gateway=gateway,
                 logs=logs,

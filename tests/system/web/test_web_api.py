@@ -50,10 +50,16 @@ async def test_health_and_readiness(site: Website) -> None:
     async with httpx.AsyncClient(base_url=site.url, trust_env=False) as stranger:
         assert (await stranger.get("/healthz")).json() == {"status": "ok"}
         ready = await stranger.get("/readyz")
-        assert (ready.status_code, ready.json()) == (200, {"ready": True})
+        checks = {
+            "config": {"ok": True, "state": "in use"},
+            "engine": {"ok": True, "state": "running"},
+            "listener": {"ok": True, "state": "listening"},
+        }
+        assert (ready.status_code, ready.json()) == (200, {"ready": True, "checks": checks})
         site.engine.refuse_work()
         ready = await stranger.get("/readyz")
-        assert (ready.status_code, ready.json()) == (503, {"ready": False})
+        checks["engine"] = {"ok": False, "state": "stopping"}
+        assert (ready.status_code, ready.json()) == (503, {"ready": False, "checks": checks})
 
 
 async def test_status(site: Website, client: httpx.AsyncClient) -> None:

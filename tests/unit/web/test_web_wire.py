@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from core.model.config import Config, Http, Problem, ServerConfig, ServerName, Setting, Stdio
 from core.model.faults import Fault, FaultCode
+from core.model.masks import masked_url
 from core.model.notices import Notice, NoticeCode, Severity
 from core.model.status import (
     AdminState,
@@ -157,7 +158,7 @@ def test_no_part_of_a_url_that_may_be_secret_survives(
 ) -> None:
     """User, password, query values, bare queries and fragments are masked; the host is not."""
     for query in (f"a={value}&b", value):
-        shown = wire.masked_url(f"https://{user}:{password}@example.com{path}?{query}#{fragment}")
+        shown = masked_url(f"https://{user}:{password}@example.com{path}?{query}#{fragment}")
         assert "SeCrEt" not in shown.replace(f"{value}=***", "")
         assert shown.startswith(f"https://***@example.com{path}?")
 
@@ -165,7 +166,7 @@ def test_no_part_of_a_url_that_may_be_secret_survives(
 @given(st.text(max_size=80))
 def test_masking_never_fails(text: str) -> None:
     """Whatever people write as an argument, the list of servers still answers."""
-    shown = wire.masked_url(text)
+    shown = masked_url(text)
     if "://" not in text:
         assert shown == text
 
@@ -173,7 +174,7 @@ def test_masking_never_fails(text: str) -> None:
 @pytest.mark.parametrize("text", ["http://[::1", "x://a b/?=&&=", "://"])
 def test_masking_of_broken_urls(text: str) -> None:
     """A URL that cannot be taken apart is not shown in parts."""
-    assert isinstance(wire.masked_url(text), str)
+    assert isinstance(masked_url(text), str)
 
 
 def test_a_delta_holds_what_changed_and_all_names() -> None:
