@@ -31,6 +31,7 @@ from core.model.config import Config, Listen, ServerName
 from core.model.status import EnginePhase, Snapshot
 from core.ports import Door
 from core.search.catalogue import Catalogue
+from core.storage.storage import Storage
 from core.telemetry.counters import Counters
 from core.telemetry.logging import Logs, fields, server_log_name, start_logging
 from core.telemetry.stacks import write_stacks
@@ -70,6 +71,10 @@ class Options:
     api_key: str | None = None
     log_level: str | None = None
     console: TextIO | None = None  # where the log goes besides its file
+
+    @property
+    def database_file(self) -> Path:
+        return self.owner_file.with_name("mcpproxy.db")
 
     @property
     def overrides(self) -> Overrides:
@@ -163,8 +168,20 @@ async def _serve(
             counters=counters,
             reaper=reaper,
         )
+        storage = Storage(
+            options.database_file,
+            counters,
+            config=lambda: engine.snapshot.config if engine.snapshot.config.revision else config,
+            told=lambda problem: engine.store.set_storage_problem(problem),
+        )
+        parts.push_async_callback(storage.close)
         engine = Engine(
-            source=source, connect=connector, tasks=tasks, clock=LoopClock(), counters=counters
+            source=source,
+            connect=connector,
+            tasks=tasks,
+            clock=LoopClock(),
+            counters=counters,
+            approvals=storage.approvals,
         )
         catalogue = Catalogue()
         gateway = Endpoint(
@@ -193,6 +210,7 @@ async def _serve(
         engine.start(config)
         _follow_log_settings(engine, logs)
         await server.start(sockets)
+        await storage.open()
         await _open_metrics_port(metrics, config.metrics_listen)
         endpoint = f"http://{_address(sockets[0])}/mcp"
         engine.announce(endpoint)
