@@ -279,6 +279,14 @@ async def _contained(
     """The barrier: a bug in a connection fails that server, and nothing else."""
     try:
         return await connect(config, connection)
+    except ImportError as error:
+        facts = {"server": config.name, "why": str(error)}
+        log.warning("files of the program are missing", extra={"fields": facts})
+        return Fault(
+            FaultCode.INTERNAL,
+            "The files of MCP Proxy Tray were replaced or removed while it runs. Quit it and "
+            "start it again to finish the update.",
+        )
     except Exception as bug:
         log.exception("bug in a connection", extra={"fields": {"server": config.name}})
         return Fault(

@@ -7,6 +7,7 @@ whoever carries it was started by us or by what we started, however its pid came
 
 from __future__ import annotations
 
+import importlib
 import logging
 import secrets
 from pathlib import Path
@@ -14,6 +15,11 @@ from pathlib import Path
 VARIABLE = "MCPPROXY_OWNER"
 
 log = logging.getLogger(__name__)
+
+
+def make_ready() -> None:
+    """Load what ending them takes while it is there: an upgrade may replace it. Blocks."""
+    importlib.import_module("psutil")
 
 
 def new_mark() -> str:

@@ -17,7 +17,7 @@ import logging
 import sys
 from typing import cast
 
-from core.upstream.ownership import VARIABLE
+from core.upstream.ownership import VARIABLE, make_ready
 
 SCRIPT = r"""
 groups=" "
@@ -75,6 +75,7 @@ class Reaper(asyncio.SubprocessProtocol):
             await asyncio.wait([self._ended], timeout=LAST_LOOK)
 
     async def _start(self) -> None:
+        await asyncio.to_thread(make_ready)
         self._ended = asyncio.get_running_loop().create_future()
         try:
             await asyncio.get_running_loop().subprocess_exec(

@@ -23,7 +23,7 @@ NO_HTTP = "not yet: this version has no servers that are reached by URL"
 NO_DATABASE = "not yet: there is no database"
 NOT_SHOWN = {
     7: "not yet: this version speaks only one era of MCP, so it has no other to fall back to",
-    25: "not yet: nothing measures or limits what a server uses of CPU and memory",
+    25: "measured when asked for; no limit is set on what a server may use",
     29: "a few servers; a thousand are `python -m tests.faults.scale --real 200 --fake 800`",
     **dict.fromkeys(range(31, 44), NO_HTTP),
     44: "not yet: nothing watches the network, as no server is reached by URL",
@@ -37,8 +37,7 @@ NOT_SHOWN = {
     73: "does not arise: icon and engine are one process and end together (F63, F64)",
     74: "not yet: this version knows no keyring",
     76: "not yet: this version signs in nowhere",
-    77: "not yet: the diagnostics bundle is read from disk when asked for, and then fails; "
-    "there is no entry for starting at sign-in",
+    77: "there is no entry for starting at sign-in",
     78: NO_HTTP,
 }
 FAULTS = range(1, 79)

@@ -150,7 +150,8 @@ class Installed(Home):
 async def test_f77_files_replaced_or_removed_while_it_runs_change_nothing(
     tmp_path: Path, nothing_left: None, swap: Callable[[Installed], None]
 ) -> None:
-    """Calls, a crash, a dead reaper, new servers, the metrics, a stop: all goes on as before."""
+    """Calls, a crash, a dead reaper, new servers, the metrics, a stop: all goes on as before. What
+    would have to be read from the new files is refused with the way out."""
     directory = tmp_path / "home"
     directory.mkdir(mode=0o700)
     home = Installed(directory)
@@ -172,6 +173,9 @@ async def test_f77_files_replaced_or_removed_while_it_runs_change_nothing(
         hub = await play.ledger.client("/mcp")
         assert "result" in await play.ledger.call(hub, "later:echo")
         assert (await play.running.get("/api/v1/diagnostics"))["findings"]
+        refused = await play.running.http.get("/api/v1/diagnostics/bundle")
+        assert refused.status_code == 503
+        assert "Quit it and start it again" in refused.json()["error"]["message"]
         told = await asyncio.to_thread(log_of, home)
         assert "Traceback" not in told
         assert " ERROR " not in told
