@@ -10,13 +10,12 @@ from time import perf_counter
 from urllib.parse import parse_qsl
 
 from core.asgi import ASGIApp, ClientGone, Header, Message, Receive, Scope, Send, while_connected
-from core.ports import ConfigText, Doctor, Door, Sessions, ToolSearch
+from core.ports import Doctor, Door, Sessions
 from core.telemetry.counters import Counters
 from core.telemetry.logging import Logs, fields
 from core.web import guard
 from core.web.exchange import Request, Response
 from core.web.guard import Guard, Need, Refusal
-from core.web.loopback import Loopback
 from core.web.metrics import Exporter
 from core.web.metrics_port import MetricsPort
 from core.web.replies import Refused, failure
@@ -46,25 +45,13 @@ def create_apps(
     door: Door,
     sessions: Sessions,
     doctor: Doctor,
-    config: ConfigText,
-    search: ToolSearch,
     counters: Counters,
     gateway: ASGIApp,
     logs: Logs,
     version: str,
 ) -> Apps:
     """Everything on one address; ``gateway`` is given ``/mcp`` and all below it."""
-    site = Site(
-        door=door,
-        doctor=doctor,
-        config=config,
-        search=search,
-        loopback=Loopback(gateway, version),
-        events=Events(door),
-        exporter=Exporter(counters, sessions, version),
-        logs=logs,
-        version=version,
-    )
+    site = Site(door, doctor, Events(door), Exporter(counters, sessions, version), logs, version)
     return Apps(_App(site, gateway, counters), MetricsPort(site))
 
 
@@ -124,6 +111,12 @@ class _App:
                 await self._serve(scope, receive, answering, found)
         except ClientGone:
             return
+        except ImportError as error:
+            # Taken or replaced by an upgrade before it was first needed.
+            if answering.started:
+                raise
+            log.warning("files of the program are missing", extra=fields(why=str(error)))
+            await _refuse(scope, answering, _REPLACED)
         except Exception:
             # The barrier between requests: a bug in answering one costs that answer only.
             if answering.started:
@@ -155,6 +148,15 @@ _BUG = Refusal(
     500,
     "internal",
     "This is a bug in MCP Proxy Tray. main.log has the details under this request id.",
+    (),
+)
+
+
+_REPLACED = Refusal(
+    503,
+    "restart_needed",
+    "The files of MCP Proxy Tray were replaced or removed while it runs. Quit it and start it "
+    "again to finish the update.",
     (),
 )
 
