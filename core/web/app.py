@@ -10,12 +10,13 @@ from time import perf_counter
 from urllib.parse import parse_qsl
 
 from core.asgi import ASGIApp, ClientGone, Header, Message, Receive, Scope, Send, while_connected
-from core.ports import Doctor, Door, Sessions
+from core.ports import ConfigText, Doctor, Door, Sessions, ToolSearch
 from core.telemetry.counters import Counters
 from core.telemetry.logging import Logs, fields
 from core.web import guard
 from core.web.exchange import Request, Response
 from core.web.guard import Guard, Need, Refusal
+from core.web.loopback import Loopback
 from core.web.metrics import Exporter
 from core.web.metrics_port import MetricsPort
 from core.web.replies import Refused, failure
@@ -45,13 +46,25 @@ def create_apps(
     door: Door,
     sessions: Sessions,
     doctor: Doctor,
+    config: ConfigText,
+    search: ToolSearch,
     counters: Counters,
     gateway: ASGIApp,
     logs: Logs,
     version: str,
 ) -> Apps:
     """Everything on one address; ``gateway`` is given ``/mcp`` and all below it."""
-    site = Site(door, doctor, Events(door), Exporter(counters, sessions, version), logs, version)
+    site = Site(
+        door=door,
+        doctor=doctor,
+        config=config,
+        search=search,
+        loopback=Loopback(gateway, version),
+        events=Events(door),
+        exporter=Exporter(counters, sessions, version),
+        logs=logs,
+        version=version,
+    )
     return Apps(_App(site, gateway, counters), MetricsPort(site))
 
 
