@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from core.gateway.clients import Clients
+from core.gateway import asking
+from core.gateway.clients import Client, Clients
 from core.gateway.hub import HubSurface
+from core.gateway.interests import Interests
+from core.gateway.record import Record
 from core.gateway.router import Router
+from core.gateway.stateless import Stateless
 from core.gateway.streamable import Gateway
-from core.gateway.surface import Surface
+from core.gateway.surface import LISTS_CHANGED, Surface
 from core.gateway.transparent import ServerSurface, tell_clients
 from core.model.config import ServerName
 from core.ports import Door, Sessions, ToolSearch
@@ -18,13 +22,6 @@ from core.telemetry.counters import Counters
 
 HUB_PATHS = {"/mcp", "/mcp/", "/mcp/call"}
 SERVER_PREFIX = "/mcp/s/"
-
-LISTS_CHANGED = (
-    ("tools", "notifications/tools/list_changed"),
-    ("prompts", "notifications/prompts/list_changed"),
-    ("resources", "notifications/resources/list_changed"),
-)
-
 
 class Endpoint:
     """Owns the clients; ``app`` is the ASGI application."""
@@ -40,13 +37,16 @@ class Endpoint:
     ) -> None:
         self._door = door
         self._sessions = sessions
-        self._clients = Clients()
-        self._router = Router(door, sessions, counters)
+        self._clients = Clients(left=self._left)
+        record = Record(counters)
+        self._router = Router(door, sessions, record)
+        self._interests = Interests(self._router.live)
+        self._stateless = Stateless(self._clients, record)
         self._hub = HubSurface(self._router, search, version)
         self._surfaces: dict[str, ServerSurface] = {}
         self._followed: dict[str, tuple[Session, Callable[[], None]]] = {}
         self._due = False
-        self.app = Gateway(self._clients, self._resolve)
+        self.app = Gateway(self._clients, self._resolve, record, self._stateless)
         self._subscription = door.subscribe(self._wake)
         self._wake()
 
@@ -60,7 +60,7 @@ class Endpoint:
             return None
         surface = self._surfaces.get(name)
         if surface is None:
-            surface = self._surfaces[name] = ServerSurface(name, self._router)
+            surface = self._surfaces[name] = ServerSurface(name, self._router, self._interests)
         return surface
 
     # --- what changes -------------------------------------------------------------------------
@@ -78,6 +78,12 @@ class Endpoint:
                 self._follow(name)
         if self._subscription.closed:
             self._clients.close_all()
+            self._stateless.parked.close()
+
+    def _left(self, client: Client) -> None:
+        """A session is over: nobody answers for it, and nothing is followed for it."""
+        asking.give_up(client, "the client's session is over")
+        self._interests.left(client)
 
     def _follow(self, name: ServerName) -> None:
         """Hear what the server's present conversation tells; a new one may list other things."""
@@ -96,9 +102,10 @@ class Endpoint:
             return
 
         def notify(method: str, params: bytes) -> None:
-            tell_clients(self._clients.of(f"s/{name}"), method, params)
+            tell_clients(self._clients.of(f"s/{name}"), self._interests, name, method, params)
 
         self._followed[name] = (session, session.listen(notify))
-        for capability, method in LISTS_CHANGED:
+        self._interests.renew(name, session)
+        for capability, method in LISTS_CHANGED.items():
             if capability in session.hello.promises_list_changed:
                 notify(method, b"")

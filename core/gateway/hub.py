@@ -13,7 +13,8 @@ from core.gateway.surface import Running
 from core.model.status import Phase
 from core.model.tools import Tool
 from core.ports import ToolSearch
-from core.protocol.codes import Code, negotiated
+from core.protocol.calls import Hello
+from core.protocol.codes import LATEST_STATEFUL, Code
 
 INSTRUCTIONS = (
     "This endpoint stands in front of many MCP servers. Find a tool with retrieve_tools, then "
@@ -118,24 +119,20 @@ class HubSurface:
         self._router = router
         self._search = search
         self._version = version
-        self._builtin: dict[str, Callable[[_Call], Awaitable[bytes | Running]]] = {
+        self._builtin: dict[str, Callable[[Client, _Call], Awaitable[bytes | Running]]] = {
             "retrieve_tools": self._retrieve_tools,
             "call_tool": self._call_tool,
         }
 
-    async def introduce(self, wanted_version: str) -> tuple[str, bytes]:
-        version = negotiated(wanted_version)
-        said = {
-            "protocolVersion": version,
-            "capabilities": {"tools": {}},
-            "serverInfo": {
-                "name": "mcpproxy-tray",
-                "title": "MCP Proxy Tray",
-                "version": self._version,
-            },
-            "instructions": INSTRUCTIONS,
-        }
-        return version, msgspec.json.encode(said)
+    async def introduce(self) -> Hello:
+        info = {"name": "mcpproxy-tray", "title": "MCP Proxy Tray", "version": self._version}
+        return Hello(
+            LATEST_STATEFUL,
+            capabilities=b'{"tools":{}}',
+            server_info=msgspec.json.encode(info),
+            instructions=msgspec.json.encode(INSTRUCTIONS),
+            declares=frozenset({"tools"}),
+        )
 
     async def begin(self, client: Client, method: str, params: bytes) -> bytes | Running:
         if method == "tools/list":
@@ -154,7 +151,7 @@ class HubSurface:
                 "call_tool, with an id that retrieve_tools found.",
             )
         try:
-            return await builtin(call)
+            return await builtin(client, call)
         except msgspec.DecodeError as error:
             return text_result(f"{call.name}: wrong arguments: {error}", is_error=True)
         except (CannotDo, Refusal) as problem:
@@ -163,9 +160,15 @@ class HubSurface:
     def notice(self, client: Client, method: str, params: bytes) -> None:
         """Nothing a client may tell concerns all servers."""
 
+    def subscribe(self, client: Client, uri: str) -> None:
+        """There are no resources here."""
+
+    def input_schema(self, tool: str) -> object | None:
+        return None
+
     # --- the tools ----------------------------------------------------------------------------
 
-    async def _retrieve_tools(self, call: _Call) -> bytes:
+    async def _retrieve_tools(self, _: Client, call: _Call) -> bytes:
         asked = _retrieve.decode(call.arguments)
         snapshot = self._router.door.snapshot
         callable_now: dict[str, tuple[Tool, ...]] = {
@@ -191,7 +194,7 @@ class HubSurface:
             answer["not_searched"] = absent  # so that the model knows to look again, or to ask
         return text_result(msgspec.json.encode(answer).decode())
 
-    async def _call_tool(self, call: _Call) -> Running:
+    async def _call_tool(self, client: Client, call: _Call) -> Running:
         asked = _call_tool.decode(call.arguments)
         server, separator, tool = asked.name.partition(ID_SEPARATOR)
         if not separator or not tool:
@@ -211,7 +214,7 @@ class HubSurface:
         if call.meta:
             members["_meta"] = call.meta
         params = msgspec.json.encode(members)
-        return await self._router.start(server, session, "tools/call", params, tool)
+        return await self._router.start(client, server, session, "tools/call", params, tool)
 
 
 def text_result(text: str, *, is_error: bool = False) -> bytes:

@@ -48,3 +48,13 @@ def unavailable(name: str, status: ServerStatus | None, now: datetime) -> Refusa
         "action": status.health.action,
     }
     return Refusal(Code.SERVER_UNAVAILABLE, " ".join(words), data)
+
+
+def withheld(name: str, tool: str) -> Refusal:
+    """A tool that a person has not agreed to."""
+    return Refusal(
+        Code.NOT_PERMITTED,
+        f"The tool {tool!r} of the server {name!r} may not be called: a person has to approve it "
+        "in MCP Proxy Tray.",
+        {"server": name, "tool": tool},
+    )

@@ -2,43 +2,38 @@
 
 from __future__ import annotations
 
-import re
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from time import perf_counter
+from weakref import WeakKeyDictionary
 
 import msgspec
 
 from core.errors import EngineStopped, IntentRefused
-from core.gateway.refusal import Refusal, unavailable
-from core.gateway.surface import Running
+from core.gateway import bridge, trace
+from core.gateway.clients import Client
+from core.gateway.record import Record, outcome_of
+from core.gateway.refusal import Refusal, unavailable, withheld
+from core.gateway.surface import Ended, Running
 from core.model.config import ServerName
 from core.model.intents import RetryNow
 from core.model.status import EnginePhase, Phase, ServerStatus
 from core.ports import Door, Sessions
-from core.protocol.calls import ConnectionLost, Reply, Session, TooBusy
+from core.protocol.calls import ConnectionLost, Session, TooBusy, start_alone
 from core.protocol.codes import Code
-from core.telemetry.counters import Counters
+from core.protocol.severity import rank
 
-END = 4096  # bytes of each end of a large result that are looked at for its outcome
 PATIENCE = 20.0  # seconds to wait for a server that is connecting
-
-
-class _Outcome(msgspec.Struct, rename="camel"):
-    is_error: bool = False
-
-
-_SAYS_ERROR = re.compile(rb'"isError"\s*:\s*true')
-_outcome = msgspec.json.Decoder(_Outcome)
 
 
 class Router:
     """Shared by all surfaces."""
 
-    def __init__(self, door: Door, sessions: Sessions, counters: Counters) -> None:
+    def __init__(self, door: Door, sessions: Sessions, record: Record) -> None:
         self.door = door
         self._sessions = sessions
-        self._counters = counters
+        self._record = record
+        self._levels: WeakKeyDictionary[Session, int] = WeakKeyDictionary()
         self._hastened: dict[str, int] = {}  # by server, the attempt that was made for a caller
 
     def status(self, name: str) -> ServerStatus | None:
@@ -63,12 +58,48 @@ class Router:
             return session
         if self.door.snapshot.engine is EnginePhase.STOPPING:
             raise Refusal(Code.SERVER_UNAVAILABLE, "MCP Proxy Tray is shutting down.")
+        self._record.waited()
         await self._settled(name)
         session = self.live(name)
         if session is not None:
             self._hastened.pop(name, None)
             return session
-        raise unavailable(name, self.status(name), datetime.now(UTC))
+        raise self._unavailable(name)
+
+    def returning(self, name: str) -> bool:
+        """Whether a server that is not there now is expected back without anybody's help."""
+        status = self.status(name)
+        return (
+            status is not None
+            and not status.quarantined
+            and status.phase in {Phase.CONNECTING, Phase.BACKOFF}
+        )
+
+    def permit(self, name: str, tool: str) -> None:
+        """Raises Refusal for a tool that a person did not agree to."""
+        status = self.status(name)
+        if status is not None and status.withholds(tool):
+            self._record.refused(name, "withheld")
+            raise withheld(name, tool)
+
+    def lowers(self, session: Session, level: str) -> bool:
+        """Whether the server would have to log more than anybody wanted of it so far.
+
+        All who share a server share its level, so it is only ever lowered; each client is
+        given no more than it wants. A server of the stateless era is told in every request.
+        """
+        if session.hello.stateless:
+            return False
+        known = self._levels.get(session)
+        if known is not None and rank(level) >= known:
+            return False
+        self._levels[session] = rank(level)
+        return True
+
+    def want_level(self, session: Session, level: str) -> None:
+        """Have the server log at least so much, whether it can or not."""
+        if "logging" in session.hello.declares and self.lowers(session, level):
+            start_alone(session, "logging/setLevel", msgspec.json.encode({"level": level}))
 
     async def _settled(self, name: str) -> None:
         """Wait until it is known whether the server can be called. Raises Refusal."""
@@ -110,62 +141,51 @@ class Router:
         except IntentRefused:
             return  # something else happened to it meanwhile
 
+    def _unavailable(self, name: str) -> Refusal:
+        status = self.status(name)
+        why = unavailable(name, status, datetime.now(UTC))
+        if status is not None:
+            quarantined = why.code is Code.NOT_PERMITTED
+            self._record.refused(name, "quarantined" if quarantined else "unavailable")
+        return why
+
     async def start(
-        self, name: str, session: Session, method: str, params: bytes, tool: str | None = None
+        self,
+        client: Client,
+        name: str,
+        session: Session,
+        method: str,
+        params: bytes,
+        tool: str | None = None,
     ) -> Running:
         """Send a request on. Raises Refusal when the server cannot take it now."""
+        params = trace.checked(params)
         try:
             try:
-                call = session.start(method, params)
+                call = bridge.send(client, session, method, params)
             except ConnectionLost:
                 # Nothing was sent, so it may be sent to the server's next conversation.
                 session = await self._successor(name, session)
-                call = session.start(method, params)
+                call = bridge.send(client, session, method, params)
         except TooBusy as busy:
+            self._record.refused(name, "busy")
             raise Refusal(Code.TOO_BUSY, f"The server {name!r} is too busy: {busy}.") from None
         except ConnectionLost:
-            raise unavailable(name, self.status(name), datetime.now(UTC)) from None
-        if tool is None:
-            return Running(session, call, name, method, _unrecorded)
-        # Clients may name anything; labels are bounded.
-        label = tool if tool in session.catalogue.tool_names else "unknown"
-        return Running(session, call, name, tool, self._record(name, label))
-
-    def _record(self, name: str, label: str) -> Callable[[Reply | None], None]:
-        started = time.perf_counter()
-
-        def ended(reply: Reply | None) -> None:
-            outcome = outcome_of(reply)
-            self._counters.tool_calls.inc(name, label, outcome)
-            took = time.perf_counter() - started
-            self._counters.tool_call_duration.observe(took, name, label, outcome)
-
-        return ended
-
-
-def outcome_of(reply: Reply | None) -> str:
-    """The ``status`` label of a finished call."""
-    if reply is None:
-        return "lost"
-    if reply.result is None:
-        return "rpc_error"
-    if _says_error(reply.result):
-        return "tool_error"
-    return "success"
-
-
-def _says_error(result: bytes | memoryview) -> bool:
-    """Whether a tool's result has ``isError``, without parsing what may be megabytes.
-
-    Serialisers put that member first or last, so only the ends of a large result are looked at.
-    Inside JSON strings the quotes are escaped; nested objects could mislead, so a small result
-    is read once the words were found.
-    """
-    whole = memoryview(result)
-    if len(whole) <= 2 * END:
-        return _SAYS_ERROR.search(whole) is not None and _outcome.decode(whole).is_error
-    return any(_SAYS_ERROR.search(part) is not None for part in (whole[:END], whole[-END:]))
-
-
-def _unrecorded(reply: Reply | None) -> None:
-    """Only tool calls are recorded."""
+            raise self._unavailable(name) from None
+        sent_at = perf_counter()
+        ended: Ended = outcome_of
+        if tool is not None:
+            # Clients may name anything; labels are bounded.
+            label = tool if tool in session.catalogue.tool_names else "unknown"
+            ended = self._record.call(name, label, params)
+        return bridge.running(
+            client,
+            session,
+            call,
+            server=name,
+            asked=tool if tool is not None else method,
+            ended=ended,
+            sent_at=sent_at,
+            method=method,
+            params=params,
+        )

@@ -1,7 +1,8 @@
-"""The endpoint itself: streamable HTTP in the stateful era, as plain ASGI.
+"""The endpoint itself: streamable HTTP as plain ASGI, with clients of both eras.
 
-MCP 2025-11-25, basic/transports#streamable-http. A client that goes away has not cancelled
-anything; only ``notifications/cancelled`` does.
+MCP 2025-11-25, basic/transports#streamable-http. A client with a session that goes away has not
+cancelled anything; only ``notifications/cancelled`` does. Streams cannot be resumed: their
+events carry no ids, so no client will try.
 """
 
 from __future__ import annotations
@@ -11,29 +12,38 @@ from collections.abc import Callable
 import msgspec
 
 from core.asgi import BodyTooLarge, ClientGone, Receive, Scope, Send, read_body, while_connected
+from core.gateway import asking
 from core.gateway.clients import Client, Clients
+from core.gateway.record import Record, Watched
 from core.gateway.refusal import Refusal
+from core.gateway.replies import (
+    JSON,
+    NO_ID,
+    BadRequest,
+    Delivery,
+    failure,
+    read,
+    read_id,
+    send_whole,
+)
+from core.gateway.sse import HEARTBEAT, HEARTBEAT_COMMENT, SSE, event
+from core.gateway.stateless import Stateless
 from core.gateway.surface import Running, Surface
 from core.protocol import envelope
-from core.protocol.calls import CallTimeout, ConnectionLost, Reply
-from core.protocol.codes import LATEST_STATEFUL, STATEFUL_VERSIONS, Code
-from core.protocol.envelope import Envelope, Kind, Malformed
+from core.protocol.calls import Ask, CallTimeout, Cancelled, ConnectionLost, Hello, Reply
+from core.protocol.codes import LATEST_STATEFUL, STATEFUL_VERSIONS, Code, negotiated
+from core.protocol.envelope import Envelope, Kind
+from core.protocol.meta import mentions_version
 
 BODY_LIMIT = 16 * 1024 * 1024  # bytes
-HEARTBEAT = 15.0  # seconds of silence on a stream before a comment
 
-JSON = (b"content-type", b"application/json")
-SSE = [
-    (b"content-type", b"text/event-stream"),
-    (b"cache-control", b"no-cache"),
-    (b"x-accel-buffering", b"no"),
-]
-NO_ID = b"null"
 _VERSIONS = frozenset(version.encode() for version in STATEFUL_VERSIONS)
 
 
 class _Initialize(msgspec.Struct, rename="camel"):
     protocol_version: str = LATEST_STATEFUL
+    capabilities: dict[str, msgspec.Raw] = {}
+    client_info: dict[str, msgspec.Raw] = {}
 
 
 class _Cancelled(msgspec.Struct, rename="camel"):
@@ -41,27 +51,26 @@ class _Cancelled(msgspec.Struct, rename="camel"):
     reason: str = ""
 
 
-class _BadRequest(Exception):
-    """Refused before it reaches a surface: an HTTP status and a JSON-RPC error."""
-
-    def __init__(self, status: int, code: Code, message: str, request_id: bytes = NO_ID) -> None:
-        super().__init__(message)
-        self.status = status
-        self.body = envelope.error(request_id, envelope.error_object(code, message))
-
-
 class Gateway:
     """An ASGI app; ``resolve`` gives the surface of a path, or None."""
 
-    def __init__(self, clients: Clients, resolve: Callable[[str], Surface | None]) -> None:
+    def __init__(
+        self,
+        clients: Clients,
+        resolve: Callable[[str], Surface | None],
+        record: Record,
+        stateless: Stateless,
+    ) -> None:
         self._clients = clients
         self._resolve = resolve
+        self._record = record
+        self._stateless = stateless
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         surface = self._resolve(scope["path"])
         try:
             if surface is None:
-                raise _BadRequest(
+                raise BadRequest(
                     404, Code.INVALID_REQUEST, f"There is no MCP endpoint at {scope['path']}."
                 )
             match scope["method"]:
@@ -70,94 +79,101 @@ class Gateway:
                 case "GET":
                     await self._get(surface, scope, receive, send)
                 case "DELETE":
-                    self._clients.close(self._client(surface, scope))
-                    await _send(send, 204, b"")
+                    await self._delete(surface, scope, send)
                 case method:
-                    raise _BadRequest(405, Code.INVALID_REQUEST, f"{method} is not allowed here.")
-        except _BadRequest as bad:
-            headers = ((b"allow", b"POST, GET, DELETE"),) if bad.status == 405 else ()
-            await _send(send, bad.status, bad.body, JSON, *headers)
+                    raise _not_allowed(method, b"POST, GET, DELETE")
+        except BadRequest as bad:
+            await send_whole(send, bad.status, bad.body, JSON, *bad.headers)
         except BodyTooLarge:
             text = f"The body is larger than {BODY_LIMIT} bytes."
             told = envelope.error(NO_ID, envelope.error_object(Code.INVALID_REQUEST, text))
-            await _send(send, 413, told, JSON, (b"connection", b"close"))
+            await send_whole(send, 413, told, JSON, (b"connection", b"close"))
         except ClientGone:
             return
 
     # --- POST ---------------------------------------------------------------------------------
 
     async def _post(self, surface: Surface, scope: Scope, receive: Receive, send: Send) -> None:
-        message, kind = _read(await read_body(receive, BODY_LIMIT))
+        body = await read_body(receive, BODY_LIMIT)
+        session_id, version = _session_headers(scope)
+        message, kind = read(body)
+        if version and version not in _VERSIONS:
+            await self._stateless.post(surface, scope, message, kind, receive, send)
+            return
         if kind is not Kind.REQUEST:
-            client = self._client(surface, scope)
-            if kind is Kind.NOTIFICATION:
-                _take_notification(surface, client, message)
-            await _send(send, 202, b"")
+            client = self._client(surface, session_id)
+            _take(surface, client, message, kind)
+            await send_whole(send, 202, b"")
             return
-        request_id = bytes(message.id)
-        if not envelope.is_request_id(request_id):
-            raise _BadRequest(
-                400, Code.INVALID_REQUEST, "A request's id must be a string or an integer."
-            )
-        if message.method == "initialize":
-            await self._initialize(surface, request_id, message, send)
+        request_id = read_id(message)
+        method, params = str(message.method), bytes(message.params)
+        watched = self._record.arrived(method)
+        if method == "initialize":
+            await self._initialize(surface, request_id, params, send, watched)
             return
-        client = self._client(surface, scope, request_id)
+        if not session_id and mentions_version(params):
+            await self._stateless.post(surface, scope, message, kind, receive, send)
+            return
+        client = self._client(surface, session_id, request_id)
         if request_id in client.calls:
-            raise _BadRequest(
+            raise BadRequest(
                 400,
                 Code.INVALID_REQUEST,
                 "Another request with this id is still being answered.",
                 request_id,
             )
-        if message.method == "ping":
-            await _send(send, 200, envelope.result(request_id, b"{}"), JSON)
+        if method == "ping":
+            watched.answered(b"")
+            await send_whole(send, 200, envelope.result(request_id, b"{}"), JSON)
             return
         try:
-            begun = await surface.begin(client, str(message.method), bytes(message.params))
+            begun = await surface.begin(client, method, params)
         except Refusal as refusal:
-            await _send(send, 200, envelope.error(request_id, refusal.error_object()), JSON)
+            watched.refused(refusal.code)
+            told = envelope.error(request_id, refusal.error_object())
+            await send_whole(send, 200, told, JSON)
             return
         if isinstance(begun, bytes):
-            await _send(send, 200, envelope.result(request_id, begun), JSON)
+            watched.answered(begun)
+            await send_whole(send, 200, envelope.result(request_id, begun), JSON)
         else:
-            await _answer(client, request_id, begun, send)
+            watched.sent(begun.sent_at)
+            await _answer(client, request_id, begun, receive, send, watched)
+            watched.handed_on(begun.call)
 
     async def _initialize(
-        self, surface: Surface, request_id: bytes, message: Envelope, send: Send
+        self,
+        surface: Surface,
+        request_id: bytes,
+        params: bytes,
+        send: Send,
+        watched: Watched,
     ) -> None:
         try:
-            wanted = msgspec.json.decode(message.params or b"{}", type=_Initialize)
-            version, result = await surface.introduce(wanted.protocol_version)
+            wanted = msgspec.json.decode(params or b"{}", type=_Initialize)
+            hello = await surface.introduce()
         except msgspec.DecodeError as error:
-            raise _BadRequest(
-                400, Code.INVALID_PARAMS, f"initialize: {error}", request_id
-            ) from None
+            raise BadRequest(400, Code.INVALID_PARAMS, f"initialize: {error}", request_id) from None
         except Refusal as refusal:
-            await _send(send, 200, envelope.error(request_id, refusal.error_object()), JSON)
+            watched.refused(refusal.code)
+            told = envelope.error(request_id, refusal.error_object())
+            await send_whole(send, 200, told, JSON)
             return
-        client = self._clients.open(surface.key, version)
+        version = negotiated(wanted.protocol_version, hello.protocol_version)
+        result = introduction(version, hello)
+        watched.answered(result)
+        client = self._clients.open(
+            surface.key,
+            version,
+            declared=msgspec.json.encode(wanted.capabilities),
+            info=msgspec.json.encode(wanted.client_info) if wanted.client_info else b"",
+        )
         session_header = (b"mcp-session-id", client.id.encode())
-        await _send(send, 200, envelope.result(request_id, result), JSON, session_header)
+        await send_whole(send, 200, envelope.result(request_id, result), JSON, session_header)
 
-    def _client(self, surface: Surface, scope: Scope, request_id: bytes = NO_ID) -> Client:
-        session_id = version = b""
-        for name, value in scope["headers"]:
-            if name == b"mcp-session-id":
-                session_id = value
-            elif name == b"mcp-protocol-version":
-                version = value
-        if version and version not in _VERSIONS:
-            known = ", ".join(STATEFUL_VERSIONS)
-            raise _BadRequest(
-                400,
-                Code.INVALID_REQUEST,
-                f"MCP-Protocol-Version {version.decode('latin-1')!r} is not spoken here; "
-                f"known are {known}. Start with initialize.",
-                request_id,
-            )
+    def _client(self, surface: Surface, session_id: bytes, request_id: bytes = NO_ID) -> Client:
         if not session_id:
-            raise _BadRequest(
+            raise BadRequest(
                 400,
                 Code.INVALID_REQUEST,
                 "Mcp-Session-Id is missing. Start with initialize.",
@@ -165,7 +181,7 @@ class Gateway:
             )
         client = self._clients.find(session_id.decode("latin-1"), surface.key)
         if client is None:
-            raise _BadRequest(
+            raise BadRequest(
                 404,
                 Code.INVALID_REQUEST,
                 "This session has ended or never was. Start with initialize.",
@@ -173,101 +189,135 @@ class Gateway:
             )
         return client
 
-    # --- GET ----------------------------------------------------------------------------------
+    # --- GET and DELETE -----------------------------------------------------------------------
 
     async def _get(self, surface: Surface, scope: Scope, receive: Receive, send: Send) -> None:
-        client = self._client(surface, scope)
+        client = self._client(surface, _of_a_session("GET", scope))
         await send({"type": "http.response.start", "status": 200, "headers": SSE})
         await while_connected(receive, _stream(client, send))
+
+    async def _delete(self, surface: Surface, scope: Scope, send: Send) -> None:
+        client = self._client(surface, _of_a_session("DELETE", scope))
+        self._clients.close(client)
+        for cancel in tuple(client.calls.values()):
+            cancel("The client ended its session.")
+        await send_whole(send, 204, b"")
+
+
+def introduction(version: str, hello: Hello) -> bytes:
+    """The result of ``initialize``: the server's own words, at the version we agreed on."""
+    members: dict[str, object] = {
+        "protocolVersion": version,
+        "capabilities": msgspec.Raw(hello.capabilities),
+        "serverInfo": msgspec.Raw(hello.server_info),
+    }
+    if hello.instructions:
+        members["instructions"] = msgspec.Raw(hello.instructions)
+    return msgspec.json.encode(members)
+
+
+def _session_headers(scope: Scope) -> tuple[bytes, bytes]:
+    session_id = version = b""
+    for name, value in scope["headers"]:
+        if name == b"mcp-session-id":
+            session_id = value
+        elif name == b"mcp-protocol-version":
+            version = value
+    return session_id, version
+
+
+def _of_a_session(method: str, scope: Scope) -> bytes:
+    """The session's id; in the era without sessions there is POST only. Raises BadRequest."""
+    session_id, version = _session_headers(scope)
+    if version and version not in _VERSIONS:
+        raise _not_allowed(method, b"POST")
+    return session_id
+
+
+def _not_allowed(method: str, allowed: bytes) -> BadRequest:
+    why = f"{method} is not allowed here."
+    return BadRequest(405, Code.INVALID_REQUEST, why, headers=((b"allow", allowed),))
 
 
 async def _stream(client: Client, send: Send) -> None:
     while not client.closed:
         messages = await client.told(HEARTBEAT)
-        body = b"".join(map(_event, messages)) or b":\n\n"
+        body = b"".join(map(event, messages)) or HEARTBEAT_COMMENT
         await send({"type": "http.response.body", "body": body, "more_body": True})
     await send({"type": "http.response.body", "body": b""})
 
 
-def _read(body: bytes) -> tuple[Envelope, Kind]:
-    try:
-        message = envelope.decode(body)
-        return message, envelope.kind_of(message)
-    except Malformed as problem:
-        if body.lstrip()[:1] == b"[":
-            why = "Batches are not part of this protocol version; send one message at a time."
-            raise _BadRequest(400, Code.INVALID_REQUEST, why) from None
-        unreadable = problem.kind in {"not_json", "utf8", "too_deep"}
-        code = Code.PARSE_ERROR if unreadable else Code.INVALID_REQUEST
-        raise _BadRequest(400, code, f"Not a JSON-RPC message: {problem}.") from None
+def _take(surface: Surface, client: Client, message: Envelope, kind: Kind) -> None:
+    """Take what needs no answer: a notification, or the client's own answer."""
+    if kind is Kind.RESULT:
+        asking.answered(client, bytes(message.id), Reply(result=bytes(message.result)))
+    elif kind is Kind.ERROR:
+        asking.answered(client, bytes(message.id), Reply(error=bytes(message.error)))
+    elif message.method != "notifications/cancelled":
+        surface.notice(client, str(message.method), bytes(message.params))
+    else:
+        _cancel(client, message.params)
 
 
-def _take_notification(surface: Surface, client: Client, message: Envelope) -> None:
-    method, params = str(message.method), bytes(message.params)
-    if method != "notifications/cancelled":
-        surface.notice(client, method, params)
-        return
+def _cancel(client: Client, params: msgspec.Raw) -> None:
     try:
         cancelled = msgspec.json.decode(params, type=_Cancelled)
     except msgspec.DecodeError:
         return  # a cancellation that names nothing cancels nothing
-    asked = client.calls.get(bytes(cancelled.request_id))
-    if asked is not None:
-        session, call = asked
-        session.cancel(call, cancelled.reason)
-        call.fail(Cancelled())
+    cancel = client.calls.get(bytes(cancelled.request_id))
+    if cancel is not None:
+        cancel(cancelled.reason)
 
 
-class Cancelled(Exception):
-    """The client no longer wants the answer, and gets none (MCP basic/utilities/cancellation)."""
-
-
-async def _answer(client: Client, request_id: bytes, running: Running, send: Send) -> None:
-    """Wait for the reply and pass it on; as a stream only if something comes before it."""
-    call = running.call
-    client.calls[request_id] = (running.session, call)
-    streaming = False
-    reply: Reply | None = None
+async def _answer(
+    client: Client,
+    request_id: bytes,
+    running: Running,
+    receive: Receive,
+    send: Send,
+    watched: Watched,
+) -> None:
+    """Wait for the reply and pass it on, and meanwhile what the server tells and asks."""
+    client.calls[request_id] = running.cancel
+    delivery = Delivery(send)
+    asked: set[Ask] = set()
     try:
-        while (reply := await call.arrival()) is None:
-            events = [envelope.notification(method, params) for method, params in call.events]
-            call.events.clear()
-            if not streaming:
-                streaming = True
-                await send({"type": "http.response.start", "status": 200, "headers": SSE})
-            body = b"".join(map(_event, events))
-            await send({"type": "http.response.body", "body": body, "more_body": True})
+        while (reply := await _arrival(client, running, receive, asked)) is None:
+            messages = [
+                envelope.notification(method, params)
+                for method, params in running.events()
+                if client.hears(method, params)
+            ]
+            for ask in running.asks():
+                asked.add(ask)
+                messages.append(asking.put(client, ask, running.call.event))
+            await delivery.before([message for message in messages if message])
+        if running.shape is not None:
+            reply = await running.shape(reply)
         if reply.result is not None:
             answer = envelope.result(request_id, reply.result)
         else:
             answer = envelope.error(request_id, reply.error or b"{}")
-    except ConnectionLost as lost:
-        why = f"{running.what}: {lost}. It may or may not have been carried out."
-        answer = envelope.error(request_id, envelope.error_object(Code.CALL_LOST, why))
-    except CallTimeout as late:
-        why = f"{running.what} gave {late}."
-        answer = envelope.error(request_id, envelope.error_object(Code.CALL_TIMEOUT, why))
+    except (ConnectionLost, CallTimeout) as why:
+        answer = envelope.error(request_id, failure(running, why))
     except Cancelled:
         answer = b""
     finally:
         del client.calls[request_id]
-        running.ended(reply)
-    if streaming:
-        await send({"type": "http.response.body", "body": _event(answer) if answer else b""})
-    elif answer:
-        await _send(send, 200, answer, JSON)
-    else:
-        await _send(send, 202, b"")
+        watched.ended(running.ended(running.call))
+        unanswered = asking.give_up(client, "the request it belonged to is over", asked)
+    await delivery.before([asking.withdrawal(own_id) for own_id in unanswered])
+    await delivery.end(answer)
 
 
-def _event(message: bytes) -> bytes:
-    # JSON text holds no raw line breaks outside strings unless it was pretty-printed
-    if b"\n" in message or b"\r" in message:
-        message = message.replace(b"\r", b" ").replace(b"\n", b" ")
-    return b"event: message\ndata: %b\n\n" % message
-
-
-async def _send(send: Send, status: int, body: bytes, *headers: tuple[bytes, bytes]) -> None:
-    length = (b"content-length", b"%d" % len(body))
-    await send({"type": "http.response.start", "status": status, "headers": [length, *headers]})
-    await send({"type": "http.response.body", "body": body})
+async def _arrival(
+    client: Client, running: Running, receive: Receive, asked: set[Ask]
+) -> Reply | None:
+    """The next arrival; while the server waits for the client, the client must not be gone."""
+    if not any(ask.open for ask in asked):
+        return await running.arrival()
+    try:
+        return await while_connected(receive, running.arrival())
+    except ClientGone:
+        asking.give_up(client, "the client is gone", asked)
+        return await running.arrival()

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
+from core.gateway.asking import visit_of
 from core.gateway.clients import Client
+from core.gateway.interests import Interests
+from core.gateway.refusal import Refusal
 from core.gateway.router import Router
-from core.gateway.surface import Running
-from core.protocol.calls import Catalogue, Hello
-from core.protocol.codes import negotiated
+from core.gateway.surface import UPDATED, Running
+from core.model.tools import Tool
+from core.protocol.calls import Catalogue, Hello, Session
+from core.protocol.codes import Code
+from core.protocol.headers import ANNOTATION
 
 LISTED = {
     "tools/list": "tools",
@@ -17,6 +24,11 @@ LISTED = {
     "resources/templates/list": "resourceTemplates",
 }
 """List methods and the member of their result that holds the entries."""
+
+OURS = {"notifications/initialized", "notifications/roots/list_changed", "notifications/progress"}
+"""Notifications that concern the session between the client and us, not the server's."""
+
+COMPLETED = "notifications/elicitation/complete"
 
 
 class _Named(msgspec.Struct):
@@ -31,89 +43,150 @@ class _Uri(msgspec.Struct):
     uri: str
 
 
+class _Level(msgspec.Struct):
+    level: str
+
+
+class _Tool(msgspec.Struct, rename="camel"):
+    input_schema: object = None
+
+
 _named = msgspec.json.Decoder(_Named)
+_MARK = ANNOTATION.encode()
 
 
 class ServerSurface:
     """Implements ``core.gateway.surface.Surface`` for one server."""
 
-    def __init__(self, name: str, router: Router) -> None:
+    def __init__(self, name: str, router: Router, interests: Interests) -> None:
         self.name = name
         self._router = router
+        self._interests = interests
+        self._known: Session | None = None  # the last one there was
+        self._schemas: tuple[tuple[Tool, ...], dict[str, object]] = ((), {})
 
     @property
     def key(self) -> str:
         return f"s/{self.name}"
 
-    async def introduce(self, wanted_version: str) -> tuple[str, bytes]:
-        session = await self._router.reach(self.name)
-        hello = session.hello
-        version = negotiated(wanted_version, hello.protocol_version)
-        return version, introduction(version, hello)
+    async def introduce(self) -> Hello:
+        return (await self._session()).hello
 
     async def begin(self, client: Client, method: str, params: bytes) -> bytes | Running:
-        session = self._router.live(self.name) or await self._router.reach(self.name)
+        session = self._router.live(self.name)
+        if method in LISTED:
+            session = session or await self._session()
+            if _answered_from_memory(session.hello, method, params):
+                return self._listing(session.catalogue, method)
+        session = session or await self._router.reach(self.name)
         if method == "tools/call":
             tool = _tool_named(params)
-            return await self._router.start(self.name, session, method, params, tool)
-        if method in LISTED and _answered_from_memory(session.hello, method, params):
-            return listing(session.catalogue, method)
-        if method == "resources/subscribe":
-            client.subscriptions[_uri_of(params)] = None
-        elif method == "resources/unsubscribe":
-            client.subscriptions.pop(_uri_of(params), None)
-        return await self._router.start(self.name, session, method, params)
+            self._router.permit(self.name, tool)
+            return await self._start(client, session, method, params, tool)
+        local = self._locally(client, session, method, params)
+        return await self._start(client, session, method, params) if local is None else local
 
     def notice(self, client: Client, method: str, params: bytes) -> None:
         session = self._router.live(self.name)
-        if session is not None and method not in OURS:
+        if session is not None and method not in OURS and not session.hello.stateless:
             session.notify(method, params)
 
+    def subscribe(self, client: Client, uri: str) -> None:
+        self._interests.add(client, self.name, uri)
 
-OURS = {"notifications/initialized", "notifications/roots/list_changed", "notifications/progress"}
-"""Notifications that concern the session between the client and us, not the server's."""
+    def input_schema(self, tool: str) -> object | None:
+        status = self._router.status(self.name)
+        tools = status.offered if status is not None else ()
+        if self._schemas[0] is not tools:
+            self._schemas = (tools, _marked_schemas(tools))
+        return self._schemas[1].get(tool)
+
+    async def _start(
+        self, client: Client, session: Session, method: str, params: bytes, tool: str | None = None
+    ) -> Running:
+        if client.stateless and client.log_level:
+            self._router.want_level(session, client.log_level)
+        return await self._router.start(client, self.name, session, method, params, tool)
+
+    async def _session(self) -> Session:
+        """The present conversation, or what is left of the last while the server comes back."""
+        session = self._router.live(self.name)
+        if session is None and self._known is not None and self._router.returning(self.name):
+            return self._known
+        self._known = session or await self._router.reach(self.name)
+        return self._known
+
+    def _listing(self, catalogue: Catalogue, method: str) -> bytes:
+        """A whole list on one page."""
+        entries: Iterable[bytes] = {
+            "tools/list": (),
+            "prompts/list": catalogue.prompts,
+            "resources/list": catalogue.resources,
+            "resources/templates/list": catalogue.resource_templates,
+        }[method]
+        if method == "tools/list":
+            status = self._router.status(self.name)
+            if status is not None and status.peer is not None:
+                entries = (tool.raw for tool in status.offered)
+        return b'{"%b":[%b]}' % (LISTED[method].encode(), b",".join(entries))
+
+    def _locally(
+        self, client: Client, session: Session, method: str, params: bytes
+    ) -> bytes | None:
+        """What a server is told only if nobody of those who share it told it before."""
+        stateless = session.hello.stateless
+        match method:
+            case "logging/setLevel":
+                client.log_level = _level_of(params)
+                return None if self._router.lowers(session, client.log_level) else b"{}"
+            case "resources/subscribe":
+                self._interests.add(client, self.name, _uri_of(params), ask=stateless)
+                return b"{}" if stateless else None
+            case "resources/unsubscribe":
+                uri = _uri_of(params)
+                last = self._interests.remove(client, self.name, uri)
+                if stateless and last:
+                    session.unsubscribe(uri)
+                return None if last and not stateless else b"{}"
+        return None
 
 
-def introduction(version: str, hello: Hello) -> bytes:
-    """The result of ``initialize``: the server's own words, at the version we agreed on."""
-    members: dict[str, object] = {
-        "protocolVersion": version,
-        "capabilities": msgspec.Raw(hello.capabilities),
-        "serverInfo": msgspec.Raw(hello.server_info),
-    }
-    if hello.instructions:
-        members["instructions"] = msgspec.Raw(hello.instructions)
-    return msgspec.json.encode(members)
-
-
-def listing(catalogue: Catalogue, method: str) -> bytes:
-    """A whole list on one page."""
-    entries = {
-        "tools/list": catalogue.tools,
-        "prompts/list": catalogue.prompts,
-        "resources/list": catalogue.resources,
-        "resources/templates/list": catalogue.resource_templates,
-    }[method]
-    return b'{"%b":[%b]}' % (LISTED[method].encode(), b",".join(entries))
-
-
-def concerns(client: Client, method: str, params: bytes, alone: bool) -> bool:
-    """Whether a server's notification is for this client, of those who share the server.
+def tell_clients(
+    clients: list[Client], interests: Interests, server: str, method: str, params: bytes
+) -> None:
+    """Pass a server's notification on to those of its clients whom it is for.
 
     What cannot be attributed to one client reaches it only when it is alone.
     """
-    if method.endswith("/list_changed"):
-        return True
-    if method == "notifications/resources/updated":
-        return _uri_of(params) in client.subscriptions
-    return alone
+    if method == UPDATED:
+        followers = interests.followers(server, _uri_of(params))
+        clients = [client for client in clients if client in followers]
+    elif method == COMPLETED:
+        visit = visit_of(params)
+        clients = [client for client in clients if visit in client.visits]
+    elif not method.endswith("/list_changed") and len(clients) != 1:
+        return
+    for client in clients:
+        client.tell(method, params)
 
 
 def _answered_from_memory(hello: Hello, method: str, params: bytes) -> bool:
     """Only while the server promises to tell of changes; and never somebody's later page."""
-    if params and msgspec.json.decode(params, type=_Cursor).cursor is not None:
-        return False
-    return method.partition("/")[0] in hello.promises_list_changed or method == "tools/list"
+    later = bool(params) and msgspec.json.decode(params, type=_Cursor).cursor is not None
+    if method == "tools/list":
+        if later:
+            raise Refusal(Code.INVALID_PARAMS, "There is no such page: the list has only one.")
+        return True
+    return not later and method.partition("/")[0] in hello.promises_list_changed
+
+
+def _marked_schemas(tools: tuple[Tool, ...]) -> dict[str, object]:
+    """The input schemas with arguments that headers repeat, by tool."""
+    return {
+        tool.name: msgspec.json.decode(tool.raw, type=_Tool).input_schema
+        for tool in tools
+        if _MARK in tool.raw
+    }
 
 
 def _tool_named(params: bytes) -> str:
@@ -130,9 +203,8 @@ def _uri_of(params: bytes) -> str:
         return ""
 
 
-def tell_clients(session_clients: list[Client], method: str, params: bytes) -> None:
-    """Pass a server's notification on to the clients it is for."""
-    alone = len(session_clients) == 1
-    for client in session_clients:
-        if concerns(client, method, params, alone):
-            client.tell(method, params)
+def _level_of(params: bytes) -> str:
+    try:
+        return msgspec.json.decode(params, type=_Level).level
+    except msgspec.DecodeError:
+        return ""

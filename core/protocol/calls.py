@@ -6,15 +6,26 @@ Payloads are JSON bytes throughout and are never re-modelled.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Protocol
 
+import msgspec
+
 from core.protocol.codes import STATELESS_VERSIONS
 
 Notify = Callable[[str, bytes], None]
 """Receives the method and params of a notification."""
+
+
+class _Resources(msgspec.Struct, frozen=True):
+    subscribe: bool = False
+
+
+class _Capabilities(msgspec.Struct):
+    resources: _Resources = _Resources()
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +38,15 @@ class Hello:
     instructions: bytes = b""
     declares: frozenset[str] = frozenset()  # names of the capabilities it declared
     promises_list_changed: frozenset[str] = frozenset()  # of these
+
+    @property
+    def subscribable(self) -> bool:
+        """Whether changes to a single resource are told to those who ask."""
+        try:
+            resources = msgspec.json.decode(self.capabilities, type=_Capabilities).resources
+        except msgspec.DecodeError:
+            return False
+        return resources.subscribe
 
     @property
     def stateless(self) -> bool:
@@ -216,3 +236,15 @@ class Session(Protocol):
 
     def listen(self, notify: Notify) -> Callable[[], None]:
         """Receive notifications that belong to no request; returns the way to stop."""
+
+    def subscribe(self, uri: str) -> None:
+        """Have the server tell of changes to a resource; nobody waits for its answer."""
+
+    def unsubscribe(self, uri: str) -> None:
+        """Have it stop."""
+
+
+def start_alone(session: Session, method: str, params: bytes) -> None:
+    """Send a request whose answer nobody waits for, if it can be sent."""
+    with contextlib.suppress(ConnectionLost, TooBusy):
+        session.start(method, params)

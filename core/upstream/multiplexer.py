@@ -22,6 +22,7 @@ from core.protocol.calls import (
     Notify,
     Reply,
     TooBusy,
+    start_alone,
 )
 from core.protocol.codes import Code
 from core.protocol.envelope import Kind, Malformed
@@ -161,6 +162,12 @@ class Multiplexer:
     def notify(self, method: str, params: bytes) -> None:
         if not self._lost:
             self._tell(envelope.notification(method, params))
+
+    def subscribe(self, uri: str) -> None:
+        start_alone(self, "resources/subscribe", msgspec.json.encode({"uri": uri}))
+
+    def unsubscribe(self, uri: str) -> None:
+        start_alone(self, "resources/unsubscribe", msgspec.json.encode({"uri": uri}))
 
     def listen(self, notify: Notify) -> Callable[[], None]:
         key = object()

@@ -37,6 +37,12 @@ class FakeSession:
     def listen(self, notify: Notify) -> Callable[[], None]:
         return lambda: None
 
+    def subscribe(self, uri: str) -> None:
+        return
+
+    def unsubscribe(self, uri: str) -> None:
+        return
+
 
 class FakePeer:
     """One connection that was opened, and how to steer it."""

@@ -6,8 +6,18 @@ import json
 
 import pytest
 
-from core.gateway.router import END, outcome_of
-from core.protocol.calls import Reply
+from core.gateway.record import END, outcome_of
+from core.protocol.calls import Call, CallTimeout, Cancelled, ConnectionLost, Reply
+
+
+def ended(reply: Reply | None = None, failure: Exception | None = None) -> str:
+    call = Call()
+    if reply is not None:
+        call.finish(reply)
+    if failure is not None:
+        call.fail(failure)
+    return outcome_of(call)
+
 
 LONG = {"content": [{"type": "text", "text": 'say "isError":true ' * END}]}
 
@@ -32,10 +42,13 @@ def test_a_result_is_an_error_if_it_says_so(
     result: dict[str, object], outcome: str, separators: tuple[str, str]
 ) -> None:
     """The member counts, not the word in a text or in a nested object; spaces do not matter."""
-    assert outcome_of(Reply(result=json.dumps(result, separators=separators).encode())) == outcome
+    assert ended(Reply(result=json.dumps(result, separators=separators).encode())) == outcome
 
 
 def test_errors_and_lost_calls_have_outcomes_of_their_own() -> None:
     """A JSON-RPC error and a call without an answer are told apart."""
-    assert outcome_of(Reply(error=b'{"code":-1,"message":"x"}')) == "rpc_error"
-    assert outcome_of(None) == "lost"
+    assert ended(Reply(error=b'{"code":-1,"message":"x"}')) == "rpc_error"
+    assert ended(failure=ConnectionLost("x")) == "lost"
+    assert ended(failure=CallTimeout("x")) == "timeout"
+    assert ended(failure=Cancelled()) == "cancelled"
+    assert ended() == "cancelled"

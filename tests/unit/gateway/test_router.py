@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from core.gateway.clients import Client
+from core.gateway.record import Record
 from core.gateway.refusal import Refusal
 from core.gateway.router import Router
 from core.model.config import ServerConfig
@@ -19,7 +21,7 @@ from tests.fakes.source import server
 
 
 def router(world: Running) -> Router:
-    return Router(world.engine, world.engine.sessions, world.counters)
+    return Router(world.engine, world.engine.sessions, Record(world.counters))
 
 
 async def refused(asking: Router, name: str = "one") -> str:
@@ -151,7 +153,8 @@ async def test_a_request_that_could_not_be_sent_goes_to_the_next_conversation() 
     async with running(server("one"), on_open=connect) as world:
         asking = router(world)
         ending = await asking.reach("one")
-        call = asyncio.create_task(asking.start("one", ending, "tools/call", b"{}", "t"))
+        client = Client("s/one", "2025-11-25")
+        call = asyncio.create_task(asking.start(client, "one", ending, "tools/call", b"{}", "t"))
         await settle()
         assert not call.done()
         world.servers.last("one").end(CRASH)
