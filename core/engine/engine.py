@@ -10,7 +10,6 @@ from typing import assert_never
 from core.engine.actor import World
 from core.engine.sessions import LiveSessions
 from core.engine.store import Store
-from core.engine.subscription import Slot
 from core.engine.supervisor import Supervisor
 from core.engine.unguarded import Unguarded
 from core.errors import EngineStopped, UnknownServer
@@ -34,6 +33,7 @@ from core.model.intents import (
 from core.model.notices import Notice, NoticeCode, Severity
 from core.model.status import ConfigProblem, EnginePhase, Snapshot
 from core.ports import Approvals, Clock, ConfigSource, Connector
+from core.subscription import Slot
 from core.telemetry.counters import Counters
 
 log = logging.getLogger(__name__)

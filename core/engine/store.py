@@ -8,11 +8,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from types import MappingProxyType
 
-from core.engine.subscription import Slot
 from core.model.config import Config, ServerName
 from core.model.notices import Notice, NoticeCode, Severity
 from core.model.status import ConfigProblem, EnginePhase, Phase, ServerStatus, Snapshot
 from core.ports import Clock
+from core.subscription import Slot
 from core.telemetry.counters import Counters
 
 NOTICES_KEPT = 256

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.engine.store import NOTICES_KEPT, Store
-from core.engine.subscription import NOTICES, Slot
 from core.model.config import Config, ServerName
 from core.model.notices import NoticeCode, Severity
 from core.model.status import (
@@ -21,6 +20,7 @@ from core.model.status import (
     Phase,
     ServerStatus,
 )
+from core.subscription import NOTICES, Slot
 from core.telemetry.counters import Counters
 from tests.fakes.clock import START, FakeClock
 

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
 from core.engine.store import Store
-from core.engine.subscription import Slot
 from core.errors import UnknownServer
 from core.lifecycle.status import health
 from core.model.config import ServerConfig, ServerName, Stdio
@@ -19,6 +18,7 @@ from core.model.notices import NoticeCode
 from core.model.status import ConfigProblem, EnginePhase, Peer, Phase, ServerStatus, Snapshot
 from core.model.tools import Tool
 from core.ports import Timer
+from core.subscription import Slot
 from core.telemetry.counters import Counters
 
 NOON = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
