@@ -13,6 +13,7 @@ import click
 from core import __version__
 from core.errors import AlreadyRunning, McpProxyError
 from tray_app import report
+from tray_app.attach_command import attach
 from tray_app.autostart_command import autostart
 from tray_app.client import Client
 from tray_app.client_commands import connect, disconnect, import_servers
@@ -107,8 +108,27 @@ def doctor(flags: Flags, bundle: Path | None) -> None:
     doctor.leave(data)
 
 
+@cli.command("log-level")
+@everywhere
+@click.argument("level", required=False)
+@click.option("--logger", metavar="NAME", help="One part of the program, such as core.gateway.")
+@click.pass_obj
+def log_level(flags: Flags, level: str | None, logger: str | None) -> None:
+    """Show how much the running program logs, or change it until it ends.
+
+    LEVEL is trace, debug, info, warn or error; default takes back what was set.
+    """
+    client = flags.client()
+    if level is None:
+        data = client.get("/api/v1/logging")
+    else:
+        data = client.post("/api/v1/logging", {"level": level, "logger": logger})
+    flags.show(data, report.levels)
+
+
 cli.add_command(servers)
 cli.add_command(tools)
+cli.add_command(attach)
 cli.add_command(autostart)
 cli.add_command(import_servers)
 cli.add_command(connect)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.errors import McpProxyError
 
 if TYPE_CHECKING:
-    from httpx import Response
+    from httpx import Client as HttpClient
+    from httpx import Response, Timeout
 
 TIMEOUT = 10.0  # seconds for an answer that does not wait for anything
 PATIENCE = 60.0  # seconds for a server to get where it was asked to
+SILENCE = 60.0  # seconds a stream may be still; the engine says something every 15
 
 Json = Mapping[str, Any]
 
@@ -37,8 +40,30 @@ class Client:
     def get(self, path: str) -> Json:
         return _data(self._request("GET", path, TIMEOUT))
 
-    def post(self, path: str, *, waits: bool = False) -> Json:
-        return _data(self._request("POST", path, PATIENCE + TIMEOUT if waits else TIMEOUT))
+    def post(self, path: str, body: object = None, *, waits: bool = False) -> Json:
+        """``waits``: the engine answers once something has happened."""
+        limit = PATIENCE + TIMEOUT if waits else TIMEOUT
+        return _data(self._request("POST", path, limit, body))
+
+    def delete(self, path: str) -> Json:
+        return _data(self._request("DELETE", path, TIMEOUT))
+
+    def call(self, body: object) -> Json:
+        """Call a tool, which takes as long as its server's ``call_timeout`` allows."""
+        return _data(self._request("POST", "/api/v1/tools/call", None, body))
+
+    def events(self, path: str) -> Iterator[tuple[str, Any]]:
+        """The events of a stream, by kind, until it ends; see ``core/web/sse.py``."""
+        import httpx
+        from httpx_sse import EventSource
+
+        limits = httpx.Timeout(TIMEOUT, read=SILENCE)
+        with self._talking(limits) as http, http.stream("GET", path) as answer:
+            if answer.is_error:
+                answer.read()
+                _data(answer)
+            for event in EventSource(answer).iter_sse():
+                yield event.event, event.json()
 
     def download(self, path: str) -> bytes:
         """What is no JSON unless it is an error."""
@@ -47,7 +72,14 @@ class Client:
             _data(answer)
         return answer.content
 
-    def _request(self, method: str, path: str, timeout: float) -> Response:
+    def _request(
+        self, method: str, path: str, timeout: float | None, body: object = None
+    ) -> Response:
+        with self._talking(timeout) as http:
+            return http.request(method, path, json=body)
+
+    @contextmanager
+    def _talking(self, timeout: float | Timeout | None) -> Iterator[HttpClient]:
         import httpx
 
         transport = httpx.HTTPTransport(uds=str(self._socket_file))
@@ -55,7 +87,7 @@ class Client:
             with httpx.Client(
                 transport=transport, base_url="http://localhost", timeout=timeout
             ) as http:
-                return http.request(method, path)
+                yield http
         except httpx.ConnectError as error:
             raise NotRunning from error
         except httpx.HTTPError as error:

@@ -20,6 +20,7 @@ from core.model.intents import (
     ChangeServer,
     Intent,
     RemoveServer,
+    ReplaceConfig,
     RestartServer,
     RetryNow,
     SetEnabled,
@@ -62,6 +63,7 @@ def run_tray(
     log_path_of: Callable[[str], Path],
     on_ready: Callable[[], None] = lambda: None,
     say: Callable[[str], None] = lambda _sentence: None,
+    view: Callable[[Snapshot], TrayView] = view_of,
 ) -> None:
     """Show the icon until the engine has stopped; blocks the main thread.
 
@@ -70,7 +72,7 @@ def run_tray(
     signal to end becomes a Shutdown intent. The icon never ends before the engine, whose
     servers would be left without an owner.
     """
-    Tray(engine, config_file, log_path_of, on_ready, say).run()
+    Tray(engine, config_file, log_path_of, on_ready, say, view).run()
 
 
 class Tray:
@@ -83,8 +85,10 @@ class Tray:
         log_path_of: Callable[[str], Path],
         on_ready: Callable[[], None],
         say: Callable[[str], None],
+        view: Callable[[Snapshot], TrayView],
     ) -> None:
         self._engine = engine
+        self._view_of = view
         self._config_file = config_file
         self._log_path_of = log_path_of
         self._on_ready = on_ready
@@ -131,7 +135,7 @@ class Tray:
         batch = self._subscription.take() if self._subscription is not None else None
         if batch is None:
             return
-        view = view_of(batch.snapshot)
+        view = self._view_of(batch.snapshot)
         if view != self._shown:
             self._shell.draw(view)
             self._shown = view
@@ -169,7 +173,7 @@ class Tray:
                 self._submit(command)
             case SetQuarantined() | ApproveTools() | ApproveServer():
                 self._submit(command)
-            case AddServers() | ChangeServer() | RemoveServer():
+            case AddServers() | ChangeServer() | RemoveServer() | ReplaceConfig():
                 self._submit(command)
             case _:
                 assert_never(command)

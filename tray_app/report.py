@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tray_app.client import Json
+
+SHORT = 100  # characters of a tool's description
 
 
 def table(rows: Iterable[Sequence[str]]) -> str:
@@ -57,3 +60,35 @@ def status(data: Json) -> str:
             f"          {each['path'] or 'file'}: {each['message']}" for each in problem["problems"]
         )
     return "\n".join(lines)
+
+
+def tools(data: Json) -> str:
+    """One line per tool: its id and the first words about it."""
+    found: list[dict[str, Any]] = data["tools"]
+    if not found:
+        return f"Nothing was found among {data['searched']} tools."
+    return table((each["tool_id"], _beginning(each["description"])) for each in found)
+
+
+def called(data: Json) -> str:
+    """What a tool answered: its text, and a word for what is no text."""
+    result = data["result"]
+    parts = [
+        item["text"] if item.get("type") == "text" else f"[{item.get('type', 'something')}]"
+        for item in result.get("content", ())
+    ]
+    if not parts and "structuredContent" in result:
+        parts = [json.dumps(result["structuredContent"], indent=2)]
+    return "\n".join(parts) or "The tool answered nothing."
+
+
+def levels(data: Json) -> str:
+    """The level of the program's log, and what was set over it."""
+    lines = [f"The log level is {data['level']}."]
+    lines += (f"{name} was set to {level}." for name, level in sorted(data["loggers"].items()))
+    return "\n".join(lines)
+
+
+def _beginning(text: str) -> str:
+    flat = " ".join(text.split())
+    return flat if len(flat) <= SHORT else f"{flat[: SHORT - 1].rstrip()}…"
