@@ -20,6 +20,7 @@ from pydantic import ValidationError
 
 Json = dict[str, Any]
 Era = Literal["legacy", "2026-07-28"]
+ERAS: tuple[Era, ...] = ("legacy", "2026-07-28")
 Act = Callable[[Client, Json], Awaitable[None]]
 
 RELAY = Path(__file__).with_name("relay.py")

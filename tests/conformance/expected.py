@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from tests.conformance.suite import STATEFUL, STATELESS
 
-SERVER_HALF: dict[tuple[str, str], dict[str, str]] = {
+Expected = dict[tuple[str, str], dict[str, str]]
+"""By row of the published table and revision: scenario and reason."""
+
+SERVER_HALF: Expected = {
     ("direct", STATEFUL): {},
     ("direct", STATELESS): {},
     ("through us, stdio upstream", STATEFUL): {},
@@ -12,7 +15,11 @@ SERVER_HALF: dict[tuple[str, str], dict[str, str]] = {
     ("through us, HTTP upstream", STATEFUL): {},
     ("through us, HTTP upstream", STATELESS): {},
 }
-"""By wiring and revision: scenario and reason."""
 
-CLIENT_HALF: dict[str, dict[str, str]] = {STATEFUL: {}, STATELESS: {}}
-"""By revision: scenario and reason."""
+CLIENT_HALF: Expected = {
+    ("legacy", STATEFUL): {},
+    ("legacy", STATELESS): {},
+    ("2026-07-28", STATEFUL): {},
+    ("2026-07-28", STATELESS): {},
+}
+"""The row is the era of the client on our other side."""

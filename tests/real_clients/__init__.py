@@ -1,1 +1,1 @@
-"""Real MCP clients, each in front of a server of the other era."""
+"""Real MCP clients, each through us in front of a server of the other era."""

@@ -10,8 +10,15 @@ import warnings
 
 import mcp.server.stdio
 import uvicorn
+from mcp.server.runner import serve_loop
 from mcp.server.streamable_http import EventCallback, EventMessage, EventStore
 from mcp.shared.exceptions import MCPDeprecationWarning
+from mcp_types import INVALID_REQUEST
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
+from starlette.applications import Starlette
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse
+from starlette.types import Receive, Scope, Send
 
 from tests.fakes.reference_server.server import build
 
@@ -39,13 +46,35 @@ class RememberedEvents(EventStore):
         return stream_id
 
 
-async def serve_stdio() -> None:
+class OnlyStateful:
+    """Refuses requests of the stateless era as a server did that never heard of it."""
+
+    def __init__(self, app: Starlette) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        version = (
+            Headers(scope=scope).get("mcp-protocol-version") if scope["type"] == "http" else ""
+        )
+        if version not in MODERN_PROTOCOL_VERSIONS:
+            await self._app(scope, receive, send)
+            return
+        error = {"code": INVALID_REQUEST, "message": f"Unsupported protocol version: {version}"}
+        answer = JSONResponse({"jsonrpc": "2.0", "id": None, "error": error}, 400)
+        await answer(scope, receive, send)
+
+
+async def serve_stdio(only_stateful: bool) -> None:
     server = build()
+    options = server.create_initialization_options()
     async with mcp.server.stdio.stdio_server() as (reading, writing):
-        await server.run(reading, writing, server.create_initialization_options())
+        if only_stateful:
+            await serve_loop(server, reading, writing, lifespan_state={}, init_options=options)
+        else:
+            await server.run(reading, writing, options)
 
 
-async def serve_http(port: int, resumable: bool) -> None:
+async def serve_http(port: int, resumable: bool, only_stateful: bool) -> None:
     app = build().streamable_http_app(
         event_store=RememberedEvents() if resumable else None,
         retry_interval=RETRY_MILLISECONDS if resumable else None,
@@ -53,7 +82,8 @@ async def serve_http(port: int, resumable: bool) -> None:
     listening = socket.create_server(("127.0.0.1", port))
     sys.stdout.write(f"http://127.0.0.1:{listening.getsockname()[1]}/mcp\n")
     sys.stdout.flush()
-    config = uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=1)
+    served = OnlyStateful(app) if only_stateful else app
+    config = uvicorn.Config(served, log_level="error", timeout_graceful_shutdown=1)
     await uvicorn.Server(config).serve(sockets=[listening])
 
 
@@ -62,12 +92,13 @@ def main() -> None:
     parser.add_argument("transport", choices=("stdio", "http"))
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--resumable", action="store_true", help="streams can be taken up again")
+    parser.add_argument("--stateful", action="store_true", help="as before 2026-07-28")
     chosen = parser.parse_args()
     warnings.simplefilter("ignore", MCPDeprecationWarning)
     if chosen.transport == "stdio":
-        asyncio.run(serve_stdio())
+        asyncio.run(serve_stdio(chosen.stateful))
     else:
-        asyncio.run(serve_http(chosen.port, chosen.resumable))
+        asyncio.run(serve_http(chosen.port, chosen.resumable, chosen.stateful))
 
 
 if __name__ == "__main__":

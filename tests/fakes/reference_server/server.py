@@ -70,8 +70,9 @@ class Answers:
 
     async def list_tools(self, context: Context, _: Any) -> Json:
         listed = [tool.entry for tool in TOOLS.values()]
-        if self.world.more_tools:
-            listed.append({**listed[0], "name": "test_that_appeared"})
+        # Never back to a list that there was: whoever is told late still finds a change.
+        if changes := self.world.tool_changes:
+            listed.append({**listed[0], "name": f"test_that_appeared_{changes}"})
         return {"tools": listed}
 
     async def call_tool(self, context: Context, params: Any) -> Json:
@@ -137,8 +138,8 @@ class Answers:
             }
             for name, arguments in PROMPTS.items()
         ]
-        if self.world.more_prompts:
-            listed.append({"name": "test_that_appeared", "description": "It appeared"})
+        if changes := self.world.prompt_changes:
+            listed.append({"name": f"test_that_appeared_{changes}", "description": "It appeared"})
         return {"prompts": listed}
 
     async def get_prompt(self, context: Context, params: Any) -> Json:

@@ -237,14 +237,14 @@ async def test_streaming_elicitation(call: Call) -> Json:
 
 @tool()
 async def test_trigger_tool_change(call: Call) -> Json:
-    """Makes a tool appear or disappear, and says so."""
+    """Makes a tool appear in place of the last that did, and says so."""
     await call.world.change_tools(call.context)
     return text("the tools have changed")
 
 
 @tool()
 async def test_trigger_prompt_change(call: Call) -> Json:
-    """Makes a prompt appear or disappear, and says so."""
+    """Makes a prompt appear in place of the last that did, and says so."""
     await call.world.change_prompts(call.context)
     return text("the prompts have changed")
 

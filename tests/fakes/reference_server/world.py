@@ -25,8 +25,8 @@ class World:
 
     def __init__(self) -> None:
         self.bus = InMemorySubscriptionBus()
-        self.more_tools = False
-        self.more_prompts = False
+        self.tool_changes = 0
+        self.prompt_changes = 0
         self.cancelled = 0
         self.level = "info"
         self._sessions: dict[str, ServerSession] = {}
@@ -43,12 +43,12 @@ class World:
         self._subscribed.pop((connection(context), uri), None)
 
     async def change_tools(self, context: Context) -> None:
-        self.more_tools = not self.more_tools
+        self.tool_changes += 1
         await self.bus.publish(ToolsListChanged())
         await self._tell(ServerSession.send_tool_list_changed)
 
     async def change_prompts(self, context: Context) -> None:
-        self.more_prompts = not self.more_prompts
+        self.prompt_changes += 1
         await self.bus.publish(PromptsListChanged())
         await self._tell(ServerSession.send_prompt_list_changed)
 

@@ -1,26 +1,35 @@
-"""What a client must do toward a server, judged by the official suite: we are that client.
-
-Each scenario runs twice: with a client of either era on our other side. What the suite's mock
-server sees must be right whoever asked.
-"""
+"""Runs each half of the suite against one arrangement, and gives what did not pass."""
 
 from __future__ import annotations
 
 import asyncio
 from pathlib import Path
 
-import pytest
-
 from tests.conformance.client import Era, Json, act, relayed
-from tests.conformance.expected import CLIENT_HALF
-from tests.conformance.suite import REQUIREMENTS, client_scenario, needed, required
+from tests.conformance.suite import (
+    REQUIREMENTS,
+    Failures,
+    client_scenario,
+    failing,
+    required,
+    server_half,
+)
+from tests.conformance.wiring import WIRINGS
 from tests.program import Home, RunningProgram, program
 
-pytestmark = [needed, pytest.mark.timeout(300)]
-ERAS: tuple[Era, ...] = ("legacy", "2026-07-28")
-
-
 AT_ONCE = 3
+"""Scenarios of the client half; each is a process that mostly starts."""
+
+
+async def run_server_half(wiring: str, directory: Path) -> dict[str, Failures]:
+    """Both revisions' scenarios in one wiring: what did not pass, by revision."""
+    home = directory / "home"
+    home.mkdir()
+    async with WIRINGS[wiring](home) as url:
+        return {
+            revision: failing(await server_half(url, revision, directory / revision))
+            for revision in REQUIREMENTS
+        }
 
 
 class Between:
@@ -52,23 +61,16 @@ class Between:
             return await client_scenario(scenario, revision, command, place)
 
 
-async def run_client_half(era: Era, directory: Path) -> dict[tuple[str, str], list[str]]:
-    """Every scenario with a client of one era: what did not pass, by revision and scenario."""
+async def run_client_half(era: Era, directory: Path) -> dict[str, Failures]:
+    """Every scenario with a client of one era: what did not pass, by revision."""
     home = Home(directory)
     home.configure({})
     async with program(home) as running:
         between = Between(home, running, era)
         wanted = [(each, name) for each in REQUIREMENTS for name in required(each).client]
         found = await asyncio.gather(*(between.run(name, each) for each, name in wanted))
-    return {one: checks for one, checks in zip(wanted, found, strict=True) if checks}
-
-
-@pytest.mark.parametrize("era", ERAS)
-async def test_client_half_passes_but_for_what_is_expected(era: Era, tmp_path: Path) -> None:
-    """Every scenario passes with a client of this era, but for those listed with a reason."""
-    found = await run_client_half(era, tmp_path)
-    expected = {(each, name) for each in REQUIREMENTS for name in CLIENT_HALF[each]}
-    differing = {
-        one: found.get(one, ["expected to fail, and passes"]) for one in set(found) ^ expected
-    }
-    assert differing == {}
+    failures: dict[str, Failures] = {revision: {} for revision in REQUIREMENTS}
+    for (revision, name), checks in zip(wanted, found, strict=True):
+        if checks:
+            failures[revision][name] = checks
+    return failures

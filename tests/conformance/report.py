@@ -1,0 +1,71 @@
+"""The table that ``docs/conformance.md`` publishes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tests.conformance.suite import REQUIREMENTS, required, version
+from tests.program import ROOT
+
+PAGE = ROOT / "docs" / "conformance.md"
+
+Failing = Mapping[tuple[str, str], Mapping[str, object]]
+"""By row and revision: the scenarios that do not pass, each with why."""
+
+CLIENTS = {"legacy": "with a client up to 2025-11-25", "2026-07-28": "with a client of 2026-07-28"}
+
+INTRODUCTION = """\
+# Conformance
+
+Written by `python -m tests.conformance`; every run of the tests finds the same or fails.
+
+The suite is the official one, `@modelcontextprotocol/conformance` {version}, with its frozen
+requirement sets of two revisions of the specification. A scenario counts as passed when none of
+its checks fails or warns; what the suite itself does not score (extensions, pending scenarios)
+is left out.
+"""
+
+SERVER = """
+## Server half
+
+The suite is the client. Its scenarios call tools, prompts and resources of certain names, which
+the reference server of our tests has (`tests/fakes/reference_server`, written with the official
+Python SDK). The first row is that server alone: the most that anything in front of it can reach.
+"""
+
+CLIENT = """
+## Client half
+
+The suite is the server, and we are its client. Each scenario runs with the official Python SDK's
+client of either era behind us, since what we say to a server must be right whoever asked us.
+The scenarios on OAuth are left out: logging in to servers is not built yet.
+"""
+
+
+def render(server: Failing, client: Failing) -> str:
+    """The whole page."""
+    parts = [INTRODUCTION.format(version=version()), SERVER]
+    rows = list(dict.fromkeys(row for row, _ in server))
+    parts.append(_table(rows, server, {each: len(required(each).server) for each in REQUIREMENTS}))
+    parts.append(CLIENT)
+    sizes = {each: len(required(each).client) for each in REQUIREMENTS}
+    named = {(CLIENTS[row], revision): value for (row, revision), value in client.items()}
+    parts.append(_table(list(CLIENTS.values()), named, sizes))
+    missing = [
+        f"- `{scenario}` ({row}, {revision})"
+        for (row, revision), scenarios in {**server, **named}.items()
+        for scenario in sorted(scenarios)
+    ]
+    if missing:
+        reasons = "; `tests/conformance/expected.py` says why"
+        parts.append(f"\n## What does not pass\n\nEach is known{reasons}.\n\n")
+        parts.append("\n".join(missing) + "\n")
+    return "".join(parts)
+
+
+def _table(rows: list[str], failing: Failing, sizes: Mapping[str, int]) -> str:
+    lines = ["", f"| | {' | '.join(REQUIREMENTS)} |", f"|---|{'---|' * len(REQUIREMENTS)}"]
+    for row in rows:
+        cells = [f"{sizes[each] - len(failing[row, each])}/{sizes[each]}" for each in REQUIREMENTS]
+        lines.append(f"| {row} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
