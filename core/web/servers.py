@@ -23,8 +23,10 @@ from core.web.site import Site
 from core.web.tools import ToolJson, tool_json
 
 
-class ServersData(msgspec.Struct, frozen=True):
-    servers: tuple[wire.ServerJson, ...]
+class _Servers(msgspec.Struct, frozen=True):
+    """``servers`` are encoded ``wire.ServerJson``."""
+
+    servers: tuple[msgspec.Raw, ...]
     stats: wire.StatsJson
 
 
@@ -35,12 +37,7 @@ class ToolsData(msgspec.Struct, frozen=True):
 
 async def servers(site: Site, _: Request) -> Response:
     snapshot = site.door.snapshot
-    return success(
-        ServersData(
-            tuple(wire.server_json(each, snapshot.config) for each in snapshot.servers.values()),
-            wire.stats_json(snapshot),
-        )
-    )
+    return success(_Servers(site.encoded.all(snapshot), wire.stats_json(snapshot)))
 
 
 async def server(site: Site, request: Request) -> Response:

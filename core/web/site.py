@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from core.ports import ConfigText, Doctor, Door, ToolSearch
 from core.telemetry.logging import Logs
+from core.web.encoded import EncodedServers
 from core.web.loopback import Loopback
 from core.web.metrics import Exporter
 from core.web.sse import Events
@@ -22,3 +23,4 @@ class Site:
     exporter: Exporter
     logs: Logs
     version: str
+    encoded: EncodedServers = field(default_factory=EncodedServers)
