@@ -50,8 +50,7 @@ def status(data: Json) -> str:
     lines = [
         f"MCP Proxy Tray {data['version']} is {data['engine']} (pid {data['pid']})",
         f"Endpoint  {data['endpoint'] or 'not yet'}",
-        f"Servers   {stats['connected_servers']} of {stats['total_servers']} ready, "
-        f"{stats['total_tools']} tools",
+        f"Servers   {stats['summary']}; {stats['total_tools']} tools",
     ]
     if data["config_problem"] is not None:
         problem = data["config_problem"]

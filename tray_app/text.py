@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime, tzinfo
 
 from tray_app.printable import printable
@@ -35,52 +34,6 @@ def one_line(words: str, limit: int = LABEL_LIMIT) -> str:
 
 def headline(words: str) -> str:
     return f"{APP} - {words}"
-
-
-STARTING = "starting"
-STOPPING = "stopping"
-NO_SERVERS = "no servers configured"
-NOT_REACHABLE = "AI clients cannot connect"
-
-
-def all_disabled(count: int) -> str:
-    return "its only server is disabled" if count == 1 else f"all {count} servers are disabled"
-
-
-def ready_of(ready: int, wanted: int) -> str:
-    return f"{ready} of {wanted} ready"
-
-
-def stopped(count: int) -> str:
-    return f"{count} stopped"
-
-
-def need_sign_in(count: int) -> str:
-    return f"{count} needs sign-in" if count == 1 else f"{count} need sign-in"
-
-
-def need_approval(count: int) -> str:
-    return f"{count} needs approval" if count == 1 else f"{count} need approval"
-
-
-def waiting_to_try_again(count: int) -> str:
-    return f"{count} waiting to try again"
-
-
-def connecting(count: int) -> str:
-    return f"{count} connecting"
-
-
-def stopping(count: int) -> str:
-    return f"{count} stopping"
-
-
-def disabled(count: int) -> str:
-    return f"{count} disabled"
-
-
-def joined(parts: Sequence[str]) -> str:
-    return ", ".join(parts)
 
 
 def config_problem(problem: str) -> str:

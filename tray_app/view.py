@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 from enum import StrEnum
 
 from core.model.faults import Action
+from core.model.headline import headline
 from core.model.intents import RestartServer, SetEnabled, allowed
 from core.model.status import AdminState, EnginePhase, Level, Phase, ServerStatus, Snapshot
 from tray_app import text
@@ -65,7 +65,7 @@ def view_of(snapshot: Snapshot, zone: tzinfo | None = None) -> TrayView:
         snapshot.servers.values(), key=lambda status: (status.name.lower(), status.name)
     )
     troubled = [status for status in statuses if needs_attention(status)]
-    title = text.headline(_headline(snapshot, statuses))
+    title = text.headline(headline(snapshot))
     return TrayView(
         icon=_icon(snapshot, statuses),
         title=title,
@@ -109,40 +109,6 @@ def _icon_of(status: ServerStatus) -> IconState:
         calm = status.health.action in _A_PERSON_HAS_TO_GIVE
         return IconState.ERROR if broken and not calm else IconState.ATTENTION
     return IconState.STARTING if status.phase is Phase.CONNECTING else IconState.OK
-
-
-def _headline(snapshot: Snapshot, statuses: Sequence[ServerStatus]) -> str:
-    """How many of how many are ready, and what is with the others."""
-    if snapshot.engine is EnginePhase.STARTING:
-        return text.STARTING
-    if snapshot.engine is EnginePhase.STOPPING:
-        return text.STOPPING
-    if snapshot.endpoint is None:
-        return text.NOT_REACHABLE
-    if not statuses:
-        return text.NO_SERVERS
-    count = Counter(_counted_as(status) for status in statuses)
-    if count[Phase.DISABLED] == len(statuses):
-        return text.all_disabled(len(statuses))
-    parts = [text.ready_of(count[Phase.READY], len(statuses) - count[Phase.DISABLED])]
-    for phase, words in (
-        (Phase.FAILED, text.stopped),
-        (Phase.AUTH_REQUIRED, text.need_sign_in),
-        (None, text.need_approval),
-        (Phase.BACKOFF, text.waiting_to_try_again),
-        (Phase.CONNECTING, text.connecting),
-        (Phase.STOPPING, text.stopping),
-        (Phase.DISABLED, text.disabled),
-    ):
-        if count[phase]:
-            parts.append(words(count[phase]))
-    return text.joined(parts)
-
-
-def _counted_as(status: ServerStatus) -> Phase | None:
-    """The phase; None for one that is connected but must not be used before it is approved."""
-    waits = status.phase is Phase.READY and status.health.action is Action.APPROVE
-    return None if waits else status.phase
 
 
 def _tooltip(snapshot: Snapshot, troubled: Sequence[ServerStatus], zone: tzinfo | None) -> str:

@@ -7,9 +7,11 @@ from datetime import datetime
 
 import msgspec
 
+from core.model.approvals import Review
 from core.model.config import Config, Http, Setting, Stdio
 from core.model.faults import Fault
 from core.model.findings import Finding
+from core.model.headline import headline
 from core.model.masks import MASK, masked_url
 from core.model.notices import Notice
 from core.model.status import ConfigProblem, Health, Peer, Phase, ServerStatus, Snapshot
@@ -39,6 +41,15 @@ class PeerJson(msgspec.Struct, frozen=True):
     resource_count: int
 
 
+class ReviewJson(msgspec.Struct, frozen=True):
+    """What waits for a person; ``hash`` names exactly this, and approving it repeats it."""
+
+    hash: str
+    hold: str
+    pending: tuple[str, ...]
+    changed: tuple[str, ...]
+
+
 class StatusJson(msgspec.Struct, frozen=True, kw_only=True):
     """What a server is. Times are UTC; ``rev`` is the ``seq`` at which it last changed."""
 
@@ -54,6 +65,7 @@ class StatusJson(msgspec.Struct, frozen=True, kw_only=True):
     retry_at: datetime | None
     fault: FaultJson | None
     peer: PeerJson | None
+    review: ReviewJson
     rev: int
 
 
@@ -112,8 +124,9 @@ class DeltaJson(SnapshotJson, frozen=True, kw_only=True):
 
 
 class StatsJson(msgspec.Struct, frozen=True):
-    """Counts over all servers; ``states`` has every phase."""
+    """Counts over all servers; ``states`` has every phase, ``summary`` is the tray's first line."""
 
+    summary: str
     total_servers: int
     connected_servers: int
     quarantined_servers: int
@@ -167,6 +180,7 @@ def status_json(status: ServerStatus) -> StatusJson:
         retry_at=status.retry_at,
         fault=_fault(status.fault),
         peer=_peer(status.peer),
+        review=review_json(status.review),
         rev=status.rev,
     )
 
@@ -196,6 +210,10 @@ def server_json(status: ServerStatus, config: Config) -> ServerJson:
             )
         case _:
             return ServerJson(**shown, enabled=False, protocol=status.kind)
+
+
+def review_json(review: Review) -> ReviewJson:
+    return ReviewJson(review.hash, review.hold, review.pending, review.changed)
 
 
 def snapshot_json(snapshot: Snapshot) -> SnapshotJson:
@@ -247,6 +265,7 @@ def stats_json(snapshot: Snapshot) -> StatsJson:
     for status in snapshot.servers.values():
         states[status.phase.value] += 1
     return StatsJson(
+        summary=headline(snapshot),
         total_servers=len(snapshot.servers),
         connected_servers=states[Phase.READY.value],
         quarantined_servers=sum(status.quarantined for status in snapshot.servers.values()),
