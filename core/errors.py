@@ -9,6 +9,7 @@
     │   └── PortInUse        somebody else has the port                (exit 2)
     ├── AlreadyRunning       another instance holds the data directory (exit 3)
     ├── PermissionProblem    a file or directory is not ours to use    (exit 5)
+    ├── StorageFailed        the database cannot be read or written
     ├── EngineStopped        the engine no longer takes work
     └── IntentRefused        what was asked for makes no sense
         ├── UnknownServer    no server of that name
@@ -81,6 +82,10 @@ class PermissionProblem(McpProxyError):
     """A file or directory we need is not ours to use."""
 
     exit_code = 5
+
+
+class StorageFailed(McpProxyError):
+    """The database cannot be read or written; says why, and what to do about it."""
 
 
 class EngineStopped(McpProxyError):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from core.model.activity import CallRecord, KeptCall, Usage, Wanted
 from core.model.approvals import Judgement
 from core.model.config import Config, Problem, ServerConfig, ServerName
 from core.model.faults import Fault
@@ -147,19 +148,6 @@ class Cache(Protocol):
         """None when the key is unknown or its time is over."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallRecord:
-    """One finished tool call; ``took`` is in seconds, ``size`` the bytes of its result."""
-
-    at: datetime
-    server: str
-    tool: str
-    outcome: str
-    took: float
-    size: int = 0
-    client: str = ""
-
-
 class Journal(Protocol):
     """Takes down what agents did; never waits, and loses records rather than grow."""
 
@@ -167,6 +155,17 @@ class Journal(Protocol):
 
 
 class Batch(Protocol):
+class Records(Protocol):
+    """What is kept, for people to read. Methods raise StorageFailed."""
+
+    async def approved(self, config: ServerConfig, tool: str) -> bytes | None:
+        """The entry of a tool as somebody agreed to it."""
+
+    async def calls(self, wanted: Wanted) -> Sequence[KeptCall]: ...
+    async def usage(self) -> Sequence[Usage]:
+        """By tool, most used first."""
+
+
     """What a subscriber gets: the world now, what changed since last time, what happened."""
 
     @property

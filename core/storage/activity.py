@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from core.ports import CallRecord
+from core.model.activity import CallRecord, KeptCall, Usage, Wanted
 from core.storage.database import Database
 
 if TYPE_CHECKING:
@@ -28,37 +28,6 @@ class Retention:
 
     days: int = 90
     size: int = 256 * 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """Which calls to read, newest first; ``before`` is the id of the last one read."""
-
-    server: str | None = None
-    tool: str | None = None
-    outcome: str | None = None
-    since: float | None = None  # seconds since 1970
-    before: int | None = None
-    limit: int = 50
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One call as it is kept."""
-
-    id: int
-    record: CallRecord
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """How often a tool was called."""
-
-    server: str
-    tool: str
-    calls: int
-    errors: int
-    last: datetime
 
 
 class Activity:
@@ -104,7 +73,7 @@ class Activity:
 
         writing.add_done_callback(written)
 
-    async def calls(self, wanted: Wanted) -> Sequence[Call]:
+    async def calls(self, wanted: Wanted) -> Sequence[KeptCall]:
         """Raises StorageFailed."""
         self.flush()
         return await self._database.do("read", lambda db: _calls(db, wanted), writes=False)
@@ -168,7 +137,7 @@ def _tidy(connection: sqlite3.Connection, retention: Retention) -> None:
         )
 
 
-def _calls(connection: sqlite3.Connection, wanted: Wanted) -> list[Call]:
+def _calls(connection: sqlite3.Connection, wanted: Wanted) -> list[KeptCall]:
     found = connection.execute(
         "SELECT id, at, server, tool, outcome, took, size, client FROM call"
         " WHERE (:server IS NULL OR server = :server) AND (:tool IS NULL OR tool = :tool)"
@@ -177,7 +146,7 @@ def _calls(connection: sqlite3.Connection, wanted: Wanted) -> list[Call]:
         asdict(wanted),
     )
     return [
-        Call(
+        KeptCall(
             row[0],
             CallRecord(
                 at=datetime.fromtimestamp(row[1], UTC),

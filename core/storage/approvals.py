@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING
 
 from core.approval.canonical import launch_hash, tool_hash
 from core.approval.judging import Accepted, accepted, at_first_sight, compare, review
-from core.errors import NotAsSeen, NotKept
+from core.errors import NotAsSeen, NotKept, StorageFailed
 from core.model.approvals import Hold, Judgement, Review
 from core.model.config import ServerConfig, ServerName
 from core.model.tools import Standing, Tool
 from core.storage import rows
-from core.storage.database import Database, StorageFailed
+from core.storage.database import Database
 
 if TYPE_CHECKING:
     pass

@@ -6,7 +6,8 @@ import time
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
-from core.storage.database import Database, StorageFailed
+from core.errors import StorageFailed
+from core.storage.database import Database
 
 if TYPE_CHECKING:
     import sqlite3

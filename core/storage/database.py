@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from core.errors import StorageFailed
 from core.telemetry.counters import Counters
 
 if TYPE_CHECKING:
@@ -28,10 +29,6 @@ MOST_WAITING = 4096  # pieces of work; beyond, new ones are refused
 RETRY_AFTER = 5.0  # seconds until a file that could not be opened is tried again
 
 log = logging.getLogger(__name__)
-
-
-class StorageFailed(Exception):
-    """Work could not be done; ``str()`` says why, and what to do about it."""
 
 
 class _Job(Generic[T]):

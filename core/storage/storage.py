@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from core.model.config import Config
+from core.model.activity import KeptCall, Usage, Wanted
+from core.model.config import Config, ServerConfig
 from core.storage.activity import Activity, Retention
 from core.storage.approvals import ApprovalBook
 from core.storage.cache import AnswerCache
@@ -18,7 +19,10 @@ CLOSE_LIMIT = 1.0
 
 
 class Storage:
-    """``config`` gives the configuration in use; ``told`` a sentence on what is wrong now."""
+    """Implements ``core.ports.Records``.
+
+    ``config`` gives the configuration in use; ``told`` gets a sentence on what is wrong now.
+    """
 
     def __init__(
         self,
@@ -48,6 +52,15 @@ class Storage:
         self.approvals.close()
         self.activity.close()
         await self.database.close(CLOSE_LIMIT)
+
+    async def approved(self, config: ServerConfig, tool: str) -> bytes | None:
+        return await self.approvals.approved_raw(config, tool)
+
+    async def calls(self, wanted: Wanted) -> Sequence[KeptCall]:
+        return await self.activity.calls(wanted)
+
+    async def usage(self) -> Sequence[Usage]:
+        return await self.activity.usage()
 
     def _lost(self) -> None:
         self.approvals.lost()

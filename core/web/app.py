@@ -10,7 +10,7 @@ from time import perf_counter
 from urllib.parse import parse_qsl
 
 from core.asgi import ASGIApp, ClientGone, Header, Message, Receive, Scope, Send, while_connected
-from core.ports import ConfigText, Doctor, Door, Sessions, ToolSearch
+from core.ports import ConfigText, Doctor, Door, Records, Sessions, ToolSearch
 from core.telemetry.counters import Counters
 from core.telemetry.logging import Logs, fields
 from core.web import guard
@@ -48,6 +48,7 @@ def create_apps(
     doctor: Doctor,
     config: ConfigText,
     search: ToolSearch,
+    records: Records,
     counters: Counters,
     gateway: ASGIApp,
     logs: Logs,
@@ -59,6 +60,7 @@ def create_apps(
         doctor=doctor,
         config=config,
         search=search,
+        records=records,
         loopback=Loopback(gateway, version),
         events=Events(door),
         exporter=Exporter(counters, sessions, version),

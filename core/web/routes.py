@@ -14,7 +14,7 @@ import msgspec
 
 from core.model.intents import Show
 from core.model.status import EnginePhase, Snapshot
-from core.web import configuration, health, logs, metrics, servers, tools, wire
+from core.web import activity, approvals, configuration, health, logs, metrics, servers, tools, wire
 from core.web.actions import act, disable, enable, restart
 from core.web.exchange import Request, Response
 from core.web.replies import Refused, success
@@ -118,12 +118,44 @@ ROUTES: tuple[Route[Site], ...] = (
     Route("GET", "/api/v1/servers/{name}/tools", servers.tools, "Its tools, approved or not."),
     Route(
         "GET",
+        "/api/v1/servers/{name}/review",
+        approvals.review,
+        "What waits for approval, with what changed and what is suspicious.",
+    ),
+    Route(
+        "POST",
+        "/api/v1/servers/{name}/tools/approve",
+        approvals.approve,
+        "Agree to tools by the hashes that were seen; 409 for another hash.",
+    ),
+    Route(
+        "GET",
+        "/api/v1/servers/{name}/tools/{tool}/diff",
+        approvals.diff,
+        "A tool as it is beside what was agreed to.",
+    ),
+    Route(
+        "POST",
+        "/api/v1/servers/{name}/quarantine",
+        approvals.quarantine,
+        "Hide everything of the server from AI clients.",
+    ),
+    Route(
+        "POST",
+        "/api/v1/servers/{name}/unquarantine",
+        approvals.unquarantine,
+        "Agree to the server and to those of its tools that no rule speaks against.",
+    ),
+    Route(
+        "GET",
         "/api/v1/servers/{name}/logs",
         logs.server_log,
         "Its last ?tail= lines of stderr; with ?follow=1 every later one as an event.",
     ),
     Route("GET", "/api/v1/tools", tools.find, "Tools AI clients may use, by ?q= best first."),
     Route("POST", "/api/v1/tools/call", tools.call, "Call a tool by its id, server:tool."),
+    Route("GET", "/api/v1/activity", activity.activity, "Finished calls, newest first, in pages."),
+    Route("GET", "/api/v1/usage", activity.usage, "How often each tool was called."),
     Route("GET", "/api/v1/config", configuration.show, "The config file's text, masked."),
     Route("POST", "/api/v1/config/validate", configuration.validate, "What is wrong with a text."),
     Route("POST", "/api/v1/config/apply", configuration.apply, "Replace the text that was seen."),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from core.ports import ConfigText, Doctor, Door, ToolSearch
+from core.ports import ConfigText, Doctor, Door, Records, ToolSearch
 from core.telemetry.logging import Logs
 from core.web.encoded import EncodedServers
 from core.web.loopback import Loopback
@@ -18,6 +18,7 @@ class Site:
     doctor: Doctor
     config: ConfigText
     search: ToolSearch
+    records: Records
     loopback: Loopback
     events: Events
     exporter: Exporter

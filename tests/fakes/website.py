@@ -25,6 +25,7 @@ from core.model.tools import Tool
 from core.ports import Clock, Link
 from core.protocol.calls import Call, Catalogue, Hello, Notify
 from core.search.catalogue import Catalogue as Search
+from core.storage.storage import Storage
 from core.telemetry.counters import Counters
 from core.telemetry.logging import Logs, start_logging
 from core.upstream.environment import SearchPath
@@ -218,12 +219,16 @@ async def website(
     logs = start_logging(directory / "logs", Logging(level="debug"))
     try:
         async with asyncio.TaskGroup() as tasks:
+            storage = Storage(
+                directory / "kept.db", counters, lambda: source.config, lambda _: None
+            )
             engine = Engine(
                 source=source,
                 connect=servers,
                 tasks=tasks,
                 clock=clock or LoopClock(),
                 counters=counters,
+                approvals=storage.approvals,
             )
             apps = create_apps(
                 door=engine,
@@ -231,6 +236,7 @@ async def website(
                 doctor=doctor_of(directory),
                 config=source,
                 search=Search(),
+                records=storage,
                 counters=counters,
                 gateway=gateway,
                 logs=logs,
@@ -242,6 +248,7 @@ async def website(
                 lambda: [bind_tcp(config.listen), bind_unix(socket_path)]
             )
             port = sockets[0].getsockname()[1]
+            await storage.open()
             engine.start(config)
             await http.start(sockets)
             engine.announce(f"http://127.0.0.1:{port}/mcp")
@@ -254,5 +261,6 @@ async def website(
                     engine.refuse_work()
                 await http.stop(1.0)
                 await engine.stop_servers(LIMIT)
+                await storage.close()
     finally:
         await asyncio.to_thread(logs.close)
