@@ -200,6 +200,7 @@ async def _serve(
             doctor=_doctor(options, environ, connector.search_path),
             config=source,
             search=catalogue,
+            records=storage,
             counters=counters,
             gateway=gateway.app,
             logs=logs,
@@ -207,14 +208,13 @@ async def _serve(
         )
         server = HttpServer(_touching(watchdog, apps.main))
         metrics = HttpServer(apps.metrics)
-            records=storage,
+        await storage.open()
         engine.start(config)
         _follow_log_settings(engine, logs)
         await server.start(sockets)
         await _open_metrics_port(metrics, config.metrics_listen)
         endpoint = f"http://{_address(sockets[0])}/mcp"
         engine.announce(endpoint)
-        await storage.open()
         log.info("started", extra=fields(version=__version__, endpoint=endpoint, pid=os.getpid()))
         started(engine)
         await engine.shutdown_asked.wait()
