@@ -154,7 +154,6 @@ class Journal(Protocol):
     def record(self, record: CallRecord) -> None: ...
 
 
-class Batch(Protocol):
 class Records(Protocol):
     """What is kept, for people to read. Methods raise StorageFailed."""
 
@@ -166,6 +165,7 @@ class Records(Protocol):
         """By tool, most used first."""
 
 
+class Batch(Protocol):
     """What a subscriber gets: the world now, what changed since last time, what happened."""
 
     @property
