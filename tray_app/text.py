@@ -72,6 +72,25 @@ def quit_label(running: int) -> str:
     return "Quit (stops 1 server)" if running == 1 else f"Quit (stops {running} servers)"
 
 
+LEAVE = "Quit (servers run on)"
+
+
+def connecting_to(url: str) -> str:
+    return f"connecting to {url}"
+
+
+def no_answer_from(url: str) -> str:
+    return f"nothing answers at {url}"
+
+
+def key_refused_by(url: str) -> str:
+    return f"the engine at {url} refuses our key; set MCPPROXY_API_KEY to its api_key"
+
+
+def no_engine_at(url: str) -> str:
+    return f"what answers at {url} is no engine of MCP Proxy Tray"
+
+
 def no_bus(reason: str) -> str:
     return (
         f"No tray icon: the desktop's message bus cannot be reached ({reason}). "

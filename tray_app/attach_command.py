@@ -1,0 +1,57 @@
+"""``mcpproxy-tray attach``: an icon here for an engine that runs elsewhere."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import click
+
+from tray_app.flags import Flags, everywhere
+
+KEY_VARIABLE = "MCPPROXY_API_KEY"
+
+
+@click.command()
+@everywhere
+@click.argument("url")
+@click.option("--key-file", type=click.Path(path_type=Path), help="A file with the engine's key.")
+@click.pass_obj
+def attach(flags: Flags, url: str, key_file: Path | None) -> None:
+    """Show an icon for the engine at URL, such as http://127.0.0.1:8080.
+
+    It may run in a container, or on another computer at the end of a tunnel. Its key (api_key in
+    its config file) is taken from the variable MCPPROXY_API_KEY, or from a file.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise click.BadParameter(
+            "it wants an address such as http://127.0.0.1:8080", None, None, "URL"
+        )
+    from tray_app.attached.engine import AttachedEngine
+    from tray_app.attached.view import view_from_afar
+    from tray_app.main import run_tray
+
+    engine = AttachedEngine(url, _key(key_file))
+    engine.start()
+    run_tray(
+        engine,
+        config_file=flags.paths().config_file,
+        log_path_of=lambda name: flags.paths().log_dir / f"{name}.log",
+        say=lambda sentence: click.echo(sentence, err=True),
+        view=view_from_afar(lambda: engine.loss),
+    )
+    engine.stopped.result()
+
+
+def _key(key_file: Path | None) -> str:
+    if key_file is None:
+        return os.environ.get(KEY_VARIABLE, "")
+    try:
+        return key_file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise click.BadParameter(
+            f"{key_file} cannot be read: {why}", None, None, "--key-file"
+        ) from None

@@ -1,0 +1,1 @@
+"""The tray on an engine that runs elsewhere, followed over its REST interface."""

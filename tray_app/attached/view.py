@@ -1,0 +1,42 @@
+"""What the tray shows of an engine elsewhere: the same, without what is only there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from core.model.status import Snapshot
+from tray_app import text
+from tray_app.actions import Verb
+from tray_app.view import IconState, Row, TrayView, view_of
+
+_NOT_FROM_AFAR = {Verb.OPEN_CONFIG, Verb.VIEW_LOG}
+"""Files of the engine's computer."""
+
+
+def view_from_afar(loss: Callable[[], str]) -> Callable[[Snapshot], TrayView]:
+    """The view of an engine; of one that is lost only ``loss`` is shown, the reason."""
+
+    def view(snapshot: Snapshot) -> TrayView:
+        near = view_of(snapshot)
+        if snapshot.endpoint is None:
+            title = text.headline(loss())
+            header = Row("header", title, enabled=False)
+            leave = Row(Verb.QUIT, text.LEAVE)
+            return TrayView(icon=IconState.OFFLINE, title=title, tooltip="", menu=(header, leave))
+        return replace(near, menu=tuple(_from_afar(near.menu)))
+
+    return view
+
+
+def _from_afar(rows: Iterable[Row]) -> Iterable[Row]:
+    for row in rows:
+        verb = row.id.rpartition("/")[2]
+        if verb == Verb.QUIT:
+            yield Row(row.id, text.LEAVE)
+        elif verb in _NOT_FROM_AFAR:
+            continue
+        elif row.rows:
+            yield replace(row, rows=tuple(_from_afar(row.rows)))
+        else:
+            yield row
