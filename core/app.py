@@ -188,6 +188,7 @@ async def _serve(
             door=engine,
             sessions=engine.sessions,
             search=catalogue,
+            cache=storage.cache,
             counters=counters,
             version=__version__,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -17,6 +17,7 @@ from core.model.intents import FileIntent, Intent
 from core.model.notices import Notice
 from core.model.status import ConfigProblem, Peer, Snapshot
 from core.model.tools import Tool
+from core.protocol.annotations import Effect
 from core.protocol.calls import Session
 
 
@@ -252,5 +253,13 @@ class ToolSearch(Protocol):
     """Finds tools by what they do, best first, among those given by server."""
 
     async def search(
-        self, tools: Mapping[str, Sequence[Tool]], query: str, limit: int
-    ) -> Sequence[FoundTool]: ...
+        self,
+        tools: Mapping[str, Sequence[Tool]],
+        query: str,
+        limit: int,
+        effects: Container[Effect] = frozenset(Effect),
+    ) -> Sequence[FoundTool]:
+        """The best of ``tools`` that have one of the ``effects``."""
+
+    def prepare(self, tools: Mapping[str, Sequence[Tool]]) -> None:
+        """Learn which tools may soon be searched, all that there are; returns at once."""

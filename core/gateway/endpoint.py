@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from core.gateway import asking
+from core.gateway.builtin import Builtin
 from core.gateway.clients import Client, Clients
-from core.gateway.hub import HubSurface
 from core.gateway.interests import Interests
 from core.gateway.record import Record
 from core.gateway.router import Router
+from core.gateway.scopes import Scopes
 from core.gateway.stateless import Stateless
 from core.gateway.streamable import Gateway
 from core.gateway.surface import LISTS_CHANGED, Surface
 from core.gateway.transparent import ServerSurface, tell_clients
 from core.model.config import ServerName
-from core.ports import Door, Sessions, ToolSearch
+from core.ports import Cache, Door, Sessions, ToolSearch
 from core.protocol.calls import Session
 from core.telemetry.counters import Counters
 
-HUB_PATHS = {"/mcp", "/mcp/", "/mcp/call"}
 SERVER_PREFIX = "/mcp/s/"
+
 
 class Endpoint:
     """Owns the clients; ``app`` is the ASGI application."""
@@ -32,8 +33,10 @@ class Endpoint:
         door: Door,
         sessions: Sessions,
         search: ToolSearch,
+        cache: Cache,
         counters: Counters,
         version: str,
+        builtins: Sequence[Builtin] = (),  # more tools for agents beside search and call
     ) -> None:
         self._door = door
         self._sessions = sessions
@@ -42,7 +45,9 @@ class Endpoint:
         self._router = Router(door, sessions, record)
         self._interests = Interests(self._router.live)
         self._stateless = Stateless(self._clients, record)
-        self._hub = HubSurface(self._router, search, version)
+        self._scopes = Scopes(
+            self._router, search, cache, version, self._clients, self._interests, builtins
+        )
         self._surfaces: dict[str, ServerSurface] = {}
         self._followed: dict[str, tuple[Session, Callable[[], None]]] = {}
         self._due = False
@@ -51,10 +56,8 @@ class Endpoint:
         self._wake()
 
     def _resolve(self, path: str) -> Surface | None:
-        if path in HUB_PATHS:
-            return self._hub
         if not path.startswith(SERVER_PREFIX):
-            return None
+            return self._scopes.resolve(path)
         name = path.removeprefix(SERVER_PREFIX)
         if ServerName(name) not in self._door.snapshot.servers:
             return None
@@ -76,6 +79,7 @@ class Endpoint:
         if batch is not None:
             for name in batch.changed:
                 self._follow(name)
+            self._scopes.changed()
         if self._subscription.closed:
             self._clients.close_all()
             self._stateless.parked.close()
@@ -103,6 +107,7 @@ class Endpoint:
 
         def notify(method: str, params: bytes) -> None:
             tell_clients(self._clients.of(f"s/{name}"), self._interests, name, method, params)
+            self._scopes.heard(name, method, params)
 
         self._followed[name] = (session, session.listen(notify))
         self._interests.renew(name, session)

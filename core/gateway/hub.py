@@ -1,246 +1,359 @@
-"""``/mcp``: all servers behind two tools, one to find what they offer and one to call it."""
+"""Many servers as one: ``/mcp``, ``/mcp/call``, ``/mcp/all`` and ``/mcp/p/{profile}``.
+
+Tools are found by search and called by id, or listed all; prompts and resources are listed all.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 import msgspec
 
-from core.gateway.clients import Client
-from core.gateway.refusal import Refusal
-from core.gateway.router import Router
-from core.gateway.surface import Running
-from core.model.status import Phase
-from core.model.tools import Tool
-from core.ports import ToolSearch
-from core.protocol.calls import Hello
-from core.protocol.codes import LATEST_STATEFUL, Code
-
-INSTRUCTIONS = (
-    "This endpoint stands in front of many MCP servers. Find a tool with retrieve_tools, then "
-    "call it with call_tool, giving the tool_id exactly as found."
+from core.gateway import relabelling
+from core.gateway.builtin import ENTRIES, Builtin
+from core.gateway.calling import (
+    CALLS,
+    CallTool,
+    arguments_of,
+    check_arguments,
+    check_effect,
+    input_schema,
 )
-LIMIT_MOST = 100  # hits of one search
-ID_SEPARATOR = ":"  # a tool id is split at the first one; server names hold none
+from core.gateway.clients import Client
+from core.gateway.cutting import Cutter
+from core.gateway.finding import CannotDo, Describe, Finder, Retrieve
+from core.gateway.guidance import composed
+from core.gateway.interests import Interests
+from core.gateway.names import split
+from core.gateway.refusal import Refusal
+from core.gateway.scope import Scope
+from core.gateway.surface import Running
+from core.ports import Cache, ToolSearch
+from core.protocol.calls import Hello, Reply, Session
+from core.protocol.codes import LATEST_STATEFUL, Code
+from core.protocol.headers import ANNOTATION
 
-BUILTIN = msgspec.json.encode(
+CAPABILITIES = msgspec.json.encode(
     {
-        "tools": [
-            {
-                "name": "retrieve_tools",
-                "title": "Find tools",
-                "description": "Search the tools of all connected MCP servers by what they do. "
-                "Returns tool ids with their descriptions and input schemas, best match first.",
-                "inputSchema": {
-                    "type": "object",
-                    "properties": {
-                        "query": {
-                            "type": "string",
-                            "description": "What the tool should do, in a few words.",
-                        },
-                        "limit": {
-                            "type": "integer",
-                            "minimum": 1,
-                            "maximum": LIMIT_MOST,
-                            "description": "Most tools to return.",
-                        },
-                    },
-                    "required": ["query"],
-                },
-                "annotations": {"readOnlyHint": True, "openWorldHint": False},
-            },
-            {
-                "name": "call_tool",
-                "title": "Call a tool",
-                "description": "Call a tool found with retrieve_tools.",
-                "inputSchema": {
-                    "type": "object",
-                    "properties": {
-                        "name": {
-                            "type": "string",
-                            "description": "The tool_id as found, such as github:create_issue.",
-                        },
-                        "args": {
-                            "type": "object",
-                            "description": "Arguments as the tool's input schema asks.",
-                        },
-                        "args_json": {
-                            "type": "string",
-                            "description": "The same as a JSON text, instead of args.",
-                        },
-                    },
-                    "required": ["name"],
-                },
-            },
-        ]
+        "tools": {"listChanged": True},
+        "prompts": {"listChanged": True},
+        "resources": {"listChanged": True, "subscribe": True},
+        "completions": {},
+        "logging": {},
     }
 )
+"""What may come, for servers come and go; what a server cannot do, it says when it is asked."""
+
+DECLARES = frozenset({"tools", "prompts", "resources", "completions", "logging"})
+PROMISES = frozenset({"tools", "prompts", "resources"})
+
+
+class _ReadCache(msgspec.Struct):
+    key: str
+    offset: int = 0
+    limit: int | None = None
+
+
+class _Ref(msgspec.Struct):
+    type: str
+    name: str = ""
+    uri: str = ""
+
+
+class _Level(msgspec.Struct):
+    level: str
+
+
+class _Named(msgspec.Struct):
+    name: str
 
 
 class _Call(msgspec.Struct):
     name: str
     arguments: msgspec.Raw = msgspec.Raw(b"{}")
-    meta: msgspec.Raw = msgspec.field(default=msgspec.Raw(), name="_meta")
-
-
-class _Retrieve(msgspec.Struct):
-    query: str
-    limit: int | None = None
-
-
-class _CallTool(msgspec.Struct):
-    name: str
-    args: msgspec.Raw = msgspec.Raw()
-    args_json: str = ""
-
-
-class _Entry(msgspec.Struct, rename="camel"):
-    input_schema: msgspec.Raw = msgspec.Raw(b"{}")
-    annotations: msgspec.Raw = msgspec.Raw()
 
 
 _call = msgspec.json.Decoder(_Call)
-_retrieve = msgspec.json.Decoder(_Retrieve)
-_call_tool = msgspec.json.Decoder(_CallTool)
-_entry = msgspec.json.Decoder(_Entry)
-_object = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
-
-class CannotDo(Exception):
-    """What the model asked of a built-in tool cannot be done; ``str()`` helps it do better."""
+Relabel = Callable[[bytes, relabelling.Shown], bytes]
 
 
 class HubSurface:
-    """Implements ``core.gateway.surface.Surface`` for all servers together."""
+    """Implements ``core.gateway.surface.Surface`` for the servers of a scope."""
 
-    key = "hub"
-
-    def __init__(self, router: Router, search: ToolSearch, version: str) -> None:
-        self._router = router
-        self._search = search
+    def __init__(
+        self,
+        key: str,
+        scope: Scope,
+        search: ToolSearch,
+        cache: Cache,
+        version: str,
+        interests: Interests,
+        direct: Callable[[], bool],
+        more: Mapping[str, Builtin],
+    ) -> None:
+        self.key = key
+        self.scope = scope
+        self.direct = direct
+        self._router = scope.router
         self._version = version
-        self._builtin: dict[str, Callable[[Client, _Call], Awaitable[bytes | Running]]] = {
+        self._interests = interests
+        self._finder = Finder(scope, search)
+        self._cutter = Cutter(cache, lambda: self._router.door.snapshot.config.tool_response_limit)
+        self._more = more
+        entries = [*ENTRIES, *(each.entry for each in more.values())]
+        self._builtin_tools = msgspec.json.encode({"tools": entries})
+        self._builtin: dict[str, Callable[[bytes], Awaitable[bytes]]] = {
             "retrieve_tools": self._retrieve_tools,
-            "call_tool": self._call_tool,
+            "describe_tool": self._describe_tool,
+            "read_cache": self._read_cache,
+            **{name: each.run for name, each in more.items()},
         }
 
     async def introduce(self) -> Hello:
-        info = {"name": "mcpproxy-tray", "title": "MCP Proxy Tray", "version": self._version}
         return Hello(
-            LATEST_STATEFUL,
-            capabilities=b'{"tools":{}}',
-            server_info=msgspec.json.encode(info),
-            instructions=msgspec.json.encode(INSTRUCTIONS),
-            declares=frozenset({"tools"}),
+            protocol_version=LATEST_STATEFUL,
+            capabilities=CAPABILITIES,
+            server_info=msgspec.json.encode(
+                {"name": "mcpproxy-tray", "title": "MCP Proxy Tray", "version": self._version}
+            ),
+            instructions=msgspec.json.encode(composed(self.scope.merged().parts, self.direct())),
+            declares=DECLARES,
+            promises_list_changed=PROMISES,
         )
 
     async def begin(self, client: Client, method: str, params: bytes) -> bytes | Running:
-        if method == "tools/list":
-            return BUILTIN
-        if method != "tools/call":
-            raise Refusal(Code.METHOD_NOT_FOUND, f"{method} is not offered here.")
         try:
-            call = _call.decode(params)
+            match method:
+                case "tools/call":
+                    return await self._tools_call(client, params)
+                case "tools/list":
+                    merged = self.scope.merged()
+                    return merged.tools[0] if self.direct() else self._builtin_tools
+                case "prompts/list":
+                    return self.scope.merged().prompts[0]
+                case "resources/list":
+                    return self.scope.merged().resources
+                case "resources/templates/list":
+                    return self.scope.merged().templates
+                case "prompts/get":
+                    return await self._get_prompt(client, params)
+                case "resources/read" | "resources/subscribe" | "resources/unsubscribe":
+                    return await self._resource(client, method, params)
+                case "completion/complete":
+                    return await self._complete(client, params)
+                case "logging/setLevel":
+                    return self._set_level(client, params)
         except msgspec.DecodeError as error:
-            raise Refusal(Code.INVALID_PARAMS, f"tools/call: {error}") from None
-        builtin = self._builtin.get(call.name)
-        if builtin is None:
-            raise Refusal(
-                Code.INVALID_PARAMS,
-                f"There is no tool {call.name!r} here; tools of servers are called through "
-                "call_tool, with an id that retrieve_tools found.",
-            )
-        try:
-            return await builtin(client, call)
-        except msgspec.DecodeError as error:
-            return text_result(f"{call.name}: wrong arguments: {error}", is_error=True)
-        except (CannotDo, Refusal) as problem:
-            return text_result(str(problem), is_error=True)
+            raise Refusal(Code.INVALID_PARAMS, f"{method}: {error}") from None
+        raise Refusal(Code.METHOD_NOT_FOUND, f"{method} is not offered here.")
 
     def notice(self, client: Client, method: str, params: bytes) -> None:
         """Nothing a client may tell concerns all servers."""
 
     def subscribe(self, client: Client, uri: str) -> None:
-        """There are no resources here."""
+        found = self.scope.merged().uris.owner(uri)
+        if found is not None:
+            self._interests.add(client, *found)
 
     def input_schema(self, tool: str) -> object | None:
-        return None
+        found = self.scope.merged().tools[1].get(tool) if self.direct() else None
+        if found is None:
+            return None
+        raw = self._finder.tool(":".join(found))[1].raw
+        return input_schema(raw) if ANNOTATION.encode() in raw else None
 
-    # --- the tools ----------------------------------------------------------------------------
+    # --- tools --------------------------------------------------------------------------------
 
-    async def _retrieve_tools(self, _: Client, call: _Call) -> bytes:
-        asked = _retrieve.decode(call.arguments)
-        snapshot = self._router.door.snapshot
-        callable_now: dict[str, tuple[Tool, ...]] = {
-            str(name): status.tools
-            for name, status in snapshot.servers.items()
-            if status.phase is Phase.READY and not status.quarantined
-        }
-        limit = asked.limit if asked.limit is not None else snapshot.config.tools_limit
-        limit = max(1, min(limit, LIMIT_MOST))
-        hits = await self._search.search(callable_now, asked.query, limit)
-        by_id = {(name, tool.name): tool for name, tools in callable_now.items() for tool in tools}
-        found = [_shown(hit.server, by_id[hit.server, hit.tool], hit.score) for hit in hits]
-        answer: dict[str, object] = {
-            "tools": found,
-            "searched": sum(len(tools) for tools in callable_now.values()),
-        }
-        absent = {
-            str(name): status.health.summary
-            for name, status in snapshot.servers.items()
-            if name not in callable_now and status.phase is not Phase.DISABLED
-        }
-        if absent:
-            answer["not_searched"] = absent  # so that the model knows to look again, or to ask
-        return text_result(msgspec.json.encode(answer).decode())
+    async def _tools_call(self, client: Client, params: bytes) -> bytes | Running:
+        call = _call.decode(params)
+        if self.direct():
+            return await self._call_directly(client, call.name, params)
+        try:
+            if call.name in CALLS:
+                return await self._call_found(client, call, params)
+            run = self._builtin.get(call.name)
+            if run is not None:
+                return await run(bytes(call.arguments))
+        except msgspec.DecodeError as error:
+            return text_result(f"{call.name}: wrong arguments: {error}", is_error=True)
+        except (CannotDo, Refusal) as problem:
+            return text_result(str(problem), is_error=True)
+        raise Refusal(
+            Code.INVALID_PARAMS,
+            f"There is no tool {call.name[:100]!r} here; tools of servers are called through "
+            "call_tool, with an id that retrieve_tools found.",
+        )
 
-    async def _call_tool(self, client: Client, call: _Call) -> Running:
-        asked = _call_tool.decode(call.arguments)
-        server, separator, tool = asked.name.partition(ID_SEPARATOR)
-        if not separator or not tool:
-            raise CannotDo(
-                f"{asked.name!r} is no tool id. Ids look like server:tool; find them with "
-                "retrieve_tools."
-            )
-        status = self._router.status(server)
-        if status is None:
-            raise CannotDo(f"There is no server {server!r}. Find tools with retrieve_tools.")
+    async def _call_found(self, client: Client, call: _Call, params: bytes) -> Running:
+        asked = msgspec.json.decode(call.arguments, type=CallTool)
+        arguments = arguments_of(asked)
+        server, _ = self._finder.parse(asked.name)
         session = self._router.live(server) or await self._router.reach(server)
+        _, tool = self._finder.tool(asked.name)
+        check_effect(server, tool, call.name)
+        check_arguments(server, tool, arguments)
+        members = _members.decode(params)  # `_meta`, answers to questions: all of it is passed on
+        members["name"] = msgspec.Raw(msgspec.json.encode(tool.name))
+        members["arguments"] = arguments
+        running = await self._start(
+            client, server, session, "tools/call", msgspec.json.encode(members), tool.name
+        )
+        running.shape = self._cut_and_relabelled(server)
+        return running
+
+    async def _call_directly(self, client: Client, name: str, params: bytes) -> Running:
+        plain = split(name)
+        if plain is None or self.scope.status(plain[0]) is None:
+            plain = self.scope.merged().tools[1].get(name)
+        if plain is None:
+            raise Refusal(Code.INVALID_PARAMS, f"There is no tool {name[:100]!r} here.")
+        server, tool = plain
+        session = self._router.live(server) or await self._router.reach(server)
+        self._router.permit(server, tool)
         if tool not in session.catalogue.tool_names:
+            raise Refusal(Code.INVALID_PARAMS, self._finder.why_not(server, tool))
+        members = _members.decode(params)
+        members["name"] = msgspec.Raw(msgspec.json.encode(tool))
+        running = await self._start(
+            client, server, session, "tools/call", msgspec.json.encode(members), tool
+        )
+        running.shape = self._relabelled(server, relabelling.tool_result)
+        return running
+
+    async def _retrieve_tools(self, arguments: bytes) -> bytes:
+        asked = msgspec.json.decode(arguments, type=Retrieve)
+        limit = asked.limit
+        if limit is None:
+            limit = self._router.door.snapshot.config.tools_limit
+        return text_result((await self._finder.retrieve(asked, limit, self._cutter.limit)).decode())
+
+    async def _describe_tool(self, arguments: bytes) -> bytes:
+        asked = msgspec.json.decode(arguments, type=Describe)
+        described = self._finder.describe(asked.tool_ids, self._cutter.limit)
+        whole = Reply(result=text_result(described.decode()))
+        return bytes((await self._cutter.shape(whole)).result or b"")
+
+    async def _read_cache(self, arguments: bytes) -> bytes:
+        asked = msgspec.json.decode(arguments, type=_ReadCache)
+        page = await self._cutter.read(asked.key, max(0, asked.offset), asked.limit)
+        if page is None:
             raise CannotDo(
-                f"The server {server!r} has no tool {tool!r}. Find tools with retrieve_tools."
+                "Nothing is kept under this key: it is wrong, or older than 2 hours. Call the "
+                "tool again."
             )
-        members: dict[str, object] = {"name": tool, "arguments": _arguments(asked)}
-        if call.meta:
-            members["_meta"] = call.meta
-        params = msgspec.json.encode(members)
-        return await self._router.start(client, server, session, "tools/call", params, tool)
+        return text_result(*page)
+
+    # --- prompts and resources ----------------------------------------------------------------
+
+    async def _get_prompt(self, client: Client, params: bytes) -> Running:
+        members = _members.decode(params)
+        name = msgspec.json.decode(params, type=_Named).name
+        server, own = self._prompt(name)
+        members["name"] = msgspec.Raw(msgspec.json.encode(own))
+        running = await self._ask(client, server, "prompts/get", members)
+        running.shape = self._relabelled(server, relabelling.prompt_result)
+        return running
+
+    async def _resource(self, client: Client, method: str, params: bytes) -> bytes | Running:
+        members = _members.decode(params)
+        uri = msgspec.json.decode(members.get("uri", b""), type=str)
+        server, own = self._whose(uri)
+        if method == "resources/subscribe":
+            self._interests.add(client, server, own)
+            return b"{}"
+        if method == "resources/unsubscribe":
+            session = self._router.live(server)
+            if self._interests.remove(client, server, own) and session is not None:
+                session.unsubscribe(own)
+            return b"{}"
+        members["uri"] = msgspec.Raw(msgspec.json.encode(own))
+        running = await self._ask(client, server, method, members)
+        running.shape = self._relabelled(server, relabelling.resource_result)
+        return running
+
+    async def _complete(self, client: Client, params: bytes) -> Running:
+        members = _members.decode(params)
+        ref = msgspec.json.decode(members.get("ref", b""), type=_Ref)
+        named = _members.decode(members["ref"])
+        if ref.type == "ref/prompt":
+            server, own = self._prompt(ref.name)
+            named["name"] = msgspec.Raw(msgspec.json.encode(own))
+        else:
+            server, own = self._whose(ref.uri, template=True)
+            named["uri"] = msgspec.Raw(msgspec.json.encode(own))
+        members["ref"] = msgspec.Raw(msgspec.json.encode(named))
+        return await self._ask(client, server, "completion/complete", members)
+
+    def _prompt(self, name: str) -> tuple[str, str]:
+        found = self.scope.merged().prompts[1].get(name)
+        if found is None:
+            raise Refusal(Code.INVALID_PARAMS, f"There is no prompt {name[:100]!r} here.")
+        return found
+
+    def _whose(self, uri: str, template: bool = False) -> tuple[str, str]:
+        uris = self.scope.merged().uris
+        found = uris.template_owner(uri) if template else uris.owner(uri)
+        if found is None:
+            raise Refusal(
+                Code.INVALID_PARAMS,
+                f"No server here is known to have the resource {uri[:200]!r}. Use a URI as listed "
+                "or as a tool returned it.",
+            )
+        return found
+
+    def _set_level(self, client: Client, params: bytes) -> bytes:
+        client.log_level = msgspec.json.decode(params, type=_Level).level
+        for part in self.scope.merged().parts:
+            session = self._router.live(part.server)
+            if session is not None:
+                self._router.want_level(session, client.log_level)
+        return b"{}"
+
+    # --- on to a server -----------------------------------------------------------------------
+
+    async def _ask(
+        self, client: Client, server: str, method: str, members: dict[str, msgspec.Raw]
+    ) -> Running:
+        session = self._router.live(server) or await self._router.reach(server)
+        return await self._start(client, server, session, method, msgspec.json.encode(members))
+
+    async def _start(
+        self,
+        client: Client,
+        server: str,
+        session: Session,
+        method: str,
+        params: bytes,
+        tool: str | None = None,
+    ) -> Running:
+        if client.stateless and client.log_level:
+            self._router.want_level(session, client.log_level)
+        return await self._router.start(client, server, session, method, params, tool)
+
+    def _relabelled(self, server: str, relabel: Relabel) -> Callable[[Reply], Awaitable[Reply]]:
+        async def shape(reply: Reply) -> Reply:
+            return self._led_back(server, reply, relabel)
+
+        return shape
+
+    def _cut_and_relabelled(self, server: str) -> Callable[[Reply], Awaitable[Reply]]:
+        async def shape(reply: Reply) -> Reply:
+            return await self._cutter.shape(self._led_back(server, reply, relabelling.tool_result))
+
+        return shape
+
+    def _led_back(self, server: str, reply: Reply, relabel: Relabel) -> Reply:
+        if reply.result is None:
+            return reply
+        result = bytes(reply.result)
+        uris = self.scope.merged().uris
+        told = relabel(result, lambda uri: uris.shown(server, uri))
+        return reply if told is result else Reply(result=told)
 
 
-def text_result(text: str, *, is_error: bool = False) -> bytes:
-    """A tool result of one text (MCP 2025-11-25, server/tools#tool-result)."""
-    return msgspec.json.encode({"content": [{"type": "text", "text": text}], "isError": is_error})
-
-
-def _arguments(asked: _CallTool) -> msgspec.Raw:
-    if asked.args and asked.args_json:
-        raise CannotDo("Give either args or args_json, not both.")
-    raw = bytes(asked.args) or asked.args_json.encode() or b"{}"
-    try:
-        _object.decode(raw)
-    except msgspec.DecodeError as error:
-        raise CannotDo(f"The arguments must be a JSON object: {error}.") from None
-    return msgspec.Raw(raw)
-
-
-def _shown(server: str, tool: Tool, score: float) -> dict[str, object]:
-    entry = _entry.decode(tool.raw)
-    shown: dict[str, object] = {
-        "tool_id": f"{server}{ID_SEPARATOR}{tool.name}",
-        "description": tool.description,
-        "inputSchema": entry.input_schema,
-        "score": round(score, 3),
-    }
-    if entry.annotations:
-        shown["annotations"] = entry.annotations
-    return shown
+def text_result(*texts: str, is_error: bool = False) -> bytes:
+    """A tool result of texts (MCP 2025-11-25, server/tools#tool-result)."""
+    content = [{"type": "text", "text": text} for text in texts]
+    return msgspec.json.encode({"content": content, "isError": is_error})

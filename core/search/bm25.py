@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import heapq
 import math
+import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from core.model.tools import Tool
+from core.protocol.annotations import Effect, effect_of
 from core.search.words import words
 
 SATURATION = 1.2  # BM25's k1
@@ -54,6 +56,7 @@ class Segment:
 
     server: str
     tools: tuple[str, ...]
+    effects: tuple[Effect, ...] = field(repr=False)
     postings: Mapping[str, tuple[Posting, ...]] = field(repr=False)
 
     @classmethod
@@ -64,8 +67,13 @@ class Segment:
             for word, weight in _weights(server, tool).items():
                 posting = (index, weight / (SATURATION + weight))
                 postings.setdefault(word, []).append(posting)
-        names = tuple(tool.name for tool in tools)
-        return cls(server, names, {word: tuple(found) for word, found in postings.items()})
+            time.sleep(0)  # lets the thread that serves go first; it need not wait for a segment
+        return cls(
+            server,
+            tuple(tool.name for tool in tools),
+            tuple(effect_of(tool.raw) for tool in tools),
+            {word: tuple(found) for word, found in postings.items()},
+        )
 
 
 def _weights(server: str, tool: Tool) -> dict[str, float]:
@@ -84,10 +92,15 @@ def _weights(server: str, tool: Tool) -> dict[str, float]:
     return total
 
 
-def search(segments: Iterable[Segment], query: str, limit: int) -> list[Hit]:
+def search(
+    segments: Iterable[Segment],
+    query: str,
+    limit: int,
+    effects: Container[Effect] = frozenset(Effect),
+) -> list[Hit]:
     """The best tools for a query, best first; ties are in order of server, then tool.
 
-    Tools that share no word with the query are left out.
+    Tools that share no word with the query, or have none of the effects, are left out.
     """
     asked = tuple(dict.fromkeys(words(query)))
     segments = tuple(segments)
@@ -103,6 +116,10 @@ def search(segments: Iterable[Segment], query: str, limit: int) -> list[Hit]:
             factor = rarity[word]
             for index, weight in segment.postings.get(word, ()):
                 scores[index] = scores.get(index, 0.0) + factor * weight
-        server, tools = segment.server, segment.tools
-        hits += [(-score, server, tools[index]) for index, score in scores.items()]
+        server, tools, does = segment.server, segment.tools, segment.effects
+        hits += [
+            (-score, server, tools[index])
+            for index, score in scores.items()
+            if does[index] in effects
+        ]
     return [Hit(server, tool, -score) for score, server, tool in heapq.nsmallest(limit, hits)]

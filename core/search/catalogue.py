@@ -3,42 +3,80 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 from core.model.tools import Tool
+from core.protocol.annotations import Effect
 from core.search.bm25 import Hit, Segment, search
 
 Tools = Mapping[str, Sequence[Tool]]
+Built = tuple[Sequence[Tool], Segment]
 
 
 class Catalogue:
     """Search over the tools it is given, remembering the segments built for them.
 
     The tools come with the query instead of by subscription, so that an answer never names a
-    tool that its asker could not call at that moment.
+    tool that its asker could not call at that moment. ``prepare`` only saves time.
     """
 
     def __init__(self) -> None:
-        self._built: Mapping[str, tuple[Sequence[Tool], Segment]] = {}
+        # Several threads may build at once: at worst they build the same segment, and any of
+        # them is right. The mapping is replaced in one step and never changed.
+        self._built: Mapping[str, Built] = {}
+        self._expected: Tools = {}
+        self._preparing = False
 
-    async def search(self, tools: Tools, query: str, limit: int) -> list[Hit]:
+    def prepare(self, tools: Tools) -> None:
+        """Build in a thread what a search over any of these tools would need."""
+        self._expected = tools
+        if not self._preparing and not self._is_prepared():
+            self._preparing = True
+            built = asyncio.get_running_loop().run_in_executor(None, self._build_expected)
+            built.add_done_callback(self._prepared)
+
+    async def search(
+        self,
+        tools: Tools,
+        query: str,
+        limit: int,
+        effects: Container[Effect] = frozenset(Effect),
+    ) -> list[Hit]:
         """The best of ``tools``, which are by server; see ``bm25.search``. Works in a thread."""
-        return await asyncio.to_thread(self._search, tools, query, limit)
+        return await asyncio.to_thread(self._search, tools, query, limit, effects)
 
-    def _search(self, tools: Tools, query: str, limit: int) -> list[Hit]:
-        # Two searches may do this at once: at worst both build the same segment, and either
-        # result is right. The mapping is replaced in one step and never changed.
-        built = self._built
-        self._built = built = {
-            server: self._segment(built, server, listed) for server, listed in tools.items()
-        }
-        return search((segment for _, segment in built.values()), query, limit)
+    def _search(
+        self, tools: Tools, query: str, limit: int, effects: Container[Effect]
+    ) -> list[Hit]:
+        found = {server: self._segment(server, listed) for server, listed in tools.items()}
+        return search((segment for _, segment in found.values()), query, limit, effects)
 
-    @staticmethod
-    def _segment(
-        built: Mapping[str, tuple[Sequence[Tool], Segment]], server: str, listed: Sequence[Tool]
-    ) -> tuple[Sequence[Tool], Segment]:
-        known = built.get(server)
+    def _segment(self, server: str, listed: Sequence[Tool]) -> Built:
+        known = self._built.get(server)
         if known is not None and known[0] is listed:  # tools are shared by reference
             return known
-        return listed, Segment.build(server, listed)
+        made = listed, Segment.build(server, listed)
+        self._built = {**self._built, server: made}
+        return made
+
+    # --- beforehand ---------------------------------------------------------------------------
+
+    def _is_prepared(self) -> bool:
+        built, expected = self._built, self._expected
+        return built.keys() == expected.keys() and all(
+            built[server][0] is listed for server, listed in expected.items()
+        )
+
+    def _build_expected(self) -> None:
+        expected = self._expected
+        for server, listed in expected.items():
+            if self._expected is not expected:
+                return  # something else is expected by now
+            self._segment(server, listed)
+        built = self._built
+        self._built = {server: built[server] for server in expected if server in built}
+
+    def _prepared(self, done: asyncio.Future[None]) -> None:
+        self._preparing = False
+        if not done.cancelled() and done.exception() is None and not self._is_prepared():
+            self.prepare(self._expected)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
+
+RUNS_KEPT = 4096  # about a megabyte, when that many are known
 
 _RUN = re.compile(r"\w+(?:[-.]\w+)*")
 """An identifier or a word: what separators such as ``_``, ``-`` and ``.`` hold together."""
@@ -45,17 +48,27 @@ def words(text: str) -> list[str]:
     found: list[str] = []
     stopped: list[str] = []
     for run in _RUN.findall(text):
-        parts = _PART.findall(run)
-        whole = "".join(parts).lower()
-        if len(parts) > 1:
-            found.append(stem(whole))
-        for part in parts:
-            lower = part.lower()
-            if _SCRIPTS_WITHOUT_SPACES.match(lower) and len(lower) > 2:
-                found += [lower[at : at + 2] for at in range(len(lower) - 1)]
-            else:
-                (stopped if lower in STOP_WORDS else found).append(stem(lower))
+        some, common = _of_run(run)
+        found += some
+        stopped += common
     return found or stopped
+
+
+@lru_cache(maxsize=RUNS_KEPT)
+def _of_run(run: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The words of a run, and its stop words; descriptions are made of few different ones."""
+    found: list[str] = []
+    stopped: list[str] = []
+    parts = _PART.findall(run)
+    if len(parts) > 1:
+        found.append(stem("".join(parts).lower()))
+    for part in parts:
+        lower = part.lower()
+        if _SCRIPTS_WITHOUT_SPACES.match(lower) and len(lower) > 2:
+            found += [lower[at : at + 2] for at in range(len(lower) - 1)]
+        else:
+            (stopped if lower in STOP_WORDS else found).append(stem(lower))
+    return tuple(found), tuple(stopped)
 
 
 def _plain(text: str) -> str:
