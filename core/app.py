@@ -35,6 +35,7 @@ from core.storage.storage import Storage
 from core.telemetry.counters import Counters
 from core.telemetry.logging import Logs, fields, server_log_name, start_logging
 from core.telemetry.stacks import write_stacks
+from core.telemetry.systemd import telling_systemd
 from core.telemetry.unhandled import Unhandled
 from core.upstream.child import Grace
 from core.upstream.connection import StdioConnector
@@ -218,6 +219,7 @@ async def _serve(
         engine.announce(endpoint)
         log.info("started", extra=fields(version=__version__, endpoint=endpoint, pid=os.getpid()))
         started(engine)
+        parts.enter_context(telling_systemd(engine, environ))
         await engine.shutdown_asked.wait()
         log.info("stopping", extra=fields(servers=len(engine.snapshot.servers)))
         engine.refuse_work()

@@ -52,5 +52,9 @@ def checked(snapshot: Snapshot) -> dict[str, CheckJson]:
     return {
         "config": config,
         "engine": CheckJson(snapshot.engine is EnginePhase.RUNNING, snapshot.engine),
+        "storage": CheckJson(not snapshot.storage_problem, _STORAGE[not snapshot.storage_problem]),
         "listener": CheckJson(listens, "listening" if listens else "not listening"),
     }
+
+
+_STORAGE = {True: "in use", False: "approvals and history are not kept"}

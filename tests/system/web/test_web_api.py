@@ -53,6 +53,7 @@ async def test_health_and_readiness(site: Website) -> None:
         checks = {
             "config": {"ok": True, "state": "in use"},
             "engine": {"ok": True, "state": "running"},
+            "storage": {"ok": True, "state": "in use"},
             "listener": {"ok": True, "state": "listening"},
         }
         assert (ready.status_code, ready.json()) == (200, {"ready": True, "checks": checks})
