@@ -39,6 +39,8 @@ from core.telemetry.systemd import telling_systemd
 from core.telemetry.unhandled import Unhandled
 from core.upstream.child import Grace
 from core.upstream.connection import StdioConnector
+from core.upstream.connector import AnyConnector
+from core.upstream.conversation import Setting
 from core.upstream.environment import SearchPath
 from core.upstream.ownership import new_mark, take_over
 from core.upstream.reaper import Reaper
@@ -160,15 +162,19 @@ async def _serve(
     counters = Counters()
     asyncio.get_running_loop().set_exception_handler(Unhandled(counters))
     async with asyncio.TaskGroup() as tasks, AsyncExitStack() as parts:
-        connector = StdioConnector(
+        setting = Setting(
             version=__version__,
+            counters=counters,
+            open_log=lambda server: logs.server_log(server.slug),
+        )
+        stdio = StdioConnector(
+            setting=setting,
             environ=environ,
             policy=lambda: engine.snapshot.config.environment,
             grace=lambda: HURRIED if engine.snapshot.engine is EnginePhase.STOPPING else Grace(),
-            open_log=lambda server: logs.server_log(server.slug),
-            counters=counters,
             reaper=reaper,
         )
+        connector = AnyConnector(stdio, setting, environ)
         storage = Storage(
             options.database_file,
             counters,
@@ -199,7 +205,7 @@ async def _serve(
         apps = create_apps(
             door=engine,
             sessions=engine.sessions,
-            doctor=_doctor(options, environ, connector.search_path),
+            doctor=_doctor(options, environ, stdio.search_path),
             config=source,
             search=catalogue,
             records=storage,

@@ -215,7 +215,7 @@ def _problem_verbs(parent: str, status: ServerStatus) -> tuple[Row, ...]:
     match status.health.action:
         case Action.VIEW_LOGS:
             return (log, again, switch, *explain)
-        case Action.CONFIGURE:
+        case Action.CONFIGURE | Action.LOGIN:  # a key belongs into the file
             return (config, again, log, switch, *explain)
         case Action.SET_SECRET:
             how = Row(f"{parent}/{Verb.HELP}", text.HOW_TO_SET)

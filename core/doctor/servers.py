@@ -90,5 +90,7 @@ def next_step(action: Action, name: ServerName) -> str:
             return "Set the value where MCP Proxy Tray is started, and start it anew."
         case Action.ENABLE:
             return f"mcpproxy-tray servers enable {name}"
-        case Action.LOGIN | Action.APPROVE | Action.NONE:
+        case Action.LOGIN:
+            return f"Put a key under headers of {name} in the config file; saving it is enough."
+        case Action.APPROVE | Action.NONE:
             return ""  # this version has no command for it

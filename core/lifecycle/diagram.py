@@ -127,7 +127,7 @@ def render() -> str:
         "`·` means that nothing happens. Words before a colon tell variants of the event apart:",
         "of `Configure`, whether the server is wanted and whether it needs another connection;",
         "of `Ended`, the kind of the fault. An event of an earlier connection never does anything.",
-        "A transient fault leads to **Failed** instead when a server that was never ready failed",
+        "A transient fault leads to **Failed** instead when a command that was never ready failed",
         "too often too fast (`gives_up` in `core/lifecycle/backoff.py`).",
         "",
         *_table(),

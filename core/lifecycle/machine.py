@@ -238,10 +238,11 @@ def _ended_transient(model: Model, at: float, fault: Fault) -> Step:
     failures = model.failures
     if fault.code not in BLAMELESS:
         failures = (*failures, at)[-backoff.GIVE_UP_FAILURES :]
-    if backoff.gives_up(model.ever_ready, failures):
+    remote = isinstance(model.config.transport, Http)
+    # What is not ours to start costs little to try, and the network may be what fails.
+    if not remote and backoff.gives_up(model.ever_ready, failures):
         message = f"Stopped after {len(failures)} failed starts in a row. {fault.message}"
         return _rest(model, Failed(Fault(FaultCode.CRASH_LOOP, message, fault.detail)))
-    remote = isinstance(model.config.transport, Http)
     cap = backoff.CAP_REMOTE if remote else backoff.CAP_STDIO
     retry_at = at + backoff.retry_delay(model.config.name, model.epoch, attempt, cap)
     waiting = replace(model, state=Backoff(retry_at, fault), attempt=attempt, failures=failures)

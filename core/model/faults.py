@@ -43,6 +43,16 @@ class FaultCode(StrEnum):
     STDOUT_FLOOD = "STDOUT_FLOOD"  # wrote garbage without an end where messages belong
     HANDSHAKE_TIMEOUT = "HANDSHAKE_TIMEOUT"  # started, never answered
     HANDSHAKE_INVALID = "HANDSHAKE_INVALID"  # answered, but not as MCP asks
+    DNS_FAILED = "DNS_FAILED"  # the host's name has no address
+    CONNECT_FAILED = "CONNECT_FAILED"  # nothing answers at the address
+    TLS_FAILED = "TLS_FAILED"  # the encrypted connection cannot be trusted or made
+    PROXY_MISCONFIG = "PROXY_MISCONFIG"  # the HTTP proxy does not let us through
+    AUTH_REQUIRED = "AUTH_REQUIRED"  # the server wants to know who asks
+    RATE_LIMITED = "RATE_LIMITED"  # the server wants to be asked less often
+    REDIRECTED = "REDIRECTED"  # the server sends us to another origin, or in a circle
+    NOT_MCP = "NOT_MCP"  # something answers at the URL, but no MCP server
+    SERVER_ERROR = "SERVER_ERROR"  # the server's own error (HTTP 5xx)
+    DISCONNECTED = "DISCONNECTED"  # was connected, and the connection is lost
     CRASH_LOOP = "CRASH_LOOP"  # never ready, too many attempts: given up
     INTERNAL = "INTERNAL"  # our own bug
 
@@ -69,6 +79,16 @@ RULES: dict[FaultCode, FaultRule] = {
     FaultCode.STDOUT_FLOOD: FaultRule(FaultKind.TRANSIENT, Action.VIEW_LOGS),
     FaultCode.HANDSHAKE_TIMEOUT: FaultRule(FaultKind.TRANSIENT, Action.VIEW_LOGS),
     FaultCode.HANDSHAKE_INVALID: FaultRule(FaultKind.TERMINAL, Action.VIEW_LOGS),
+    FaultCode.DNS_FAILED: FaultRule(FaultKind.TRANSIENT, Action.RESTART),
+    FaultCode.CONNECT_FAILED: FaultRule(FaultKind.TRANSIENT, Action.RESTART),
+    FaultCode.TLS_FAILED: FaultRule(FaultKind.TRANSIENT, Action.CONFIGURE),
+    FaultCode.PROXY_MISCONFIG: FaultRule(FaultKind.TRANSIENT, Action.CONFIGURE),
+    FaultCode.AUTH_REQUIRED: FaultRule(FaultKind.AUTH, Action.LOGIN),
+    FaultCode.RATE_LIMITED: FaultRule(FaultKind.TRANSIENT, Action.RESTART),
+    FaultCode.REDIRECTED: FaultRule(FaultKind.TERMINAL, Action.CONFIGURE),
+    FaultCode.NOT_MCP: FaultRule(FaultKind.TRANSIENT, Action.CONFIGURE),
+    FaultCode.SERVER_ERROR: FaultRule(FaultKind.TRANSIENT, Action.RESTART),
+    FaultCode.DISCONNECTED: FaultRule(FaultKind.TRANSIENT, Action.RESTART),
     FaultCode.CRASH_LOOP: FaultRule(FaultKind.TERMINAL, Action.VIEW_LOGS),
     FaultCode.INTERNAL: FaultRule(FaultKind.TERMINAL, Action.RESTART),
 }

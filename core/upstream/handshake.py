@@ -1,21 +1,25 @@
-"""The stateful era's hand-shake and listings (MCP 2024-11-05 to 2025-11-25).
+"""What is said first: the stateful era's hand-shake, or the stateless era's question, and lists.
 
-The stateless era (2026-07-28) has neither; it will be another module beside this one, chosen by
-the connection before anything else is said.
+MCP 2024-11-05 to 2025-11-25 begin with ``initialize``; 2026-07-28 has no hand-shake, but can be
+asked what it offers (``server/discover``).
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 
 import msgspec
 
 from core.model.tools import Tool
 from core.protocol.calls import Call, Catalogue, Hello, Reply
 from core.protocol.codes import LATEST_STATEFUL, STATEFUL_VERSIONS
-from core.upstream.multiplexer import Multiplexer
+from core.upstream.multiplexer import OURS, Multiplexer
+from core.upstream.stateless import DISCOVER, LATEST, Stamp, hello_of, promises_changes
 
+PROBE_LIMIT = 5.0  # seconds after which a server is taken to be of the older era
 ENTRIES_LIMIT = 2000  # per list of one server; more is cut and said
 
 LISTS = {
@@ -58,10 +62,6 @@ class _Initialized(msgspec.Struct, rename="camel"):
     instructions: msgspec.Raw = msgspec.Raw()
 
 
-class _Capability(msgspec.Struct, rename="camel"):
-    list_changed: bool = False
-
-
 class _Schema(msgspec.Struct):
     properties: dict[str, msgspec.Raw] = {}
 
@@ -80,6 +80,59 @@ class Introduction:
     version: str
 
 
+class Era(Enum):
+    """How a server is spoken to, as far as that is known."""
+
+    UNKNOWN = "unknown"
+    STATEFUL = "stateful"
+    STATELESS = "stateless"
+
+
+async def begin(
+    session: Multiplexer, stamp: Stamp, client_version: str, era: Era, hopeless: Callable[[], bool]
+) -> Introduction:
+    """Find out how to speak to the server, unless that is known; sets ``session.hello``.
+
+    It is asked in the newer era's words first (2026-07-28, basic/versioning). Whatever else it
+    answers, or if it says nothing for a while, the older era's hand-shake follows. ``hopeless``
+    tells that no further question can be answered either.
+
+    Raises BadHandshake, or ConnectionLost when the server goes away meanwhile.
+    """
+    asked = None
+    if era is not Era.STATEFUL:
+        session.hello = Hello(LATEST)
+        asked = session.start(DISCOVER, stamp.params(), OURS)
+        try:
+            async with asyncio.timeout(PROBE_LIMIT):
+                reply = await _reply(asked)
+        except TimeoutError:
+            reply = Reply()
+        hello = hello_of(reply)
+        if hello is not None:
+            return _met(session, hello)
+        session.hello = Hello("")
+        if hopeless():
+            raise BadHandshake(f"it did not answer {DISCOVER}: {_text(reply.error)}")
+    try:
+        return await shake_hands(session, client_version)
+    except BadHandshake:
+        # One that was slow to start answers both questions late.
+        hello = hello_of(asked.reply) if asked is not None else None
+        if hello is None:
+            raise
+        return _met(session, hello)
+
+
+def _met(session: Multiplexer, hello: Hello) -> Introduction:
+    session.hello = hello
+    try:
+        introduction = msgspec.json.decode(hello.server_info or b"{}", type=_Implementation)
+    except msgspec.DecodeError:
+        introduction = _Implementation()
+    return Introduction(introduction.name, introduction.version)
+
+
 async def shake_hands(session: Multiplexer, client_version: str) -> Introduction:
     """``initialize`` and ``notifications/initialized``; sets ``session.hello``.
 
@@ -92,7 +145,7 @@ async def shake_hands(session: Multiplexer, client_version: str) -> Introduction
             "clientInfo": {"name": "mcpproxy-tray", "version": client_version},
         }
     )
-    reply = await _reply(session.start("initialize", params))
+    reply = await _reply(session.start("initialize", params, OURS))
     if reply.result is None:
         raise BadHandshake(f"it refused to initialize: {_text(reply.error)}")
     try:
@@ -112,7 +165,7 @@ async def shake_hands(session: Multiplexer, client_version: str) -> Introduction
         instructions=bytes(said.instructions),
         declares=frozenset(said.capabilities),
         promises_list_changed=frozenset(
-            name for name, raw in said.capabilities.items() if _promises_changes(raw)
+            name for name, raw in said.capabilities.items() if promises_changes(raw)
         ),
     )
     session.notify("notifications/initialized", b"")
@@ -120,7 +173,10 @@ async def shake_hands(session: Multiplexer, client_version: str) -> Introduction
 
 
 async def list_everything(
-    session: Multiplexer, odd: Callable[[str, str], None], only: frozenset[str] | None = None
+    session: Multiplexer,
+    stamp: Stamp,
+    odd: Callable[[str, str], None],
+    only: frozenset[str] | None = None,
 ) -> Catalogue:
     """Every page of every list the server declares (of ``only`` some), beside the rest known.
 
@@ -132,9 +188,10 @@ async def list_everything(
         for field, capability in NEEDS.items()
         if capability in session.hello.declares and (only is None or field in only)
     }
-    first = {field: session.start(method, b"") for field, (method, _) in wanted.items()}
+    params = stamp.params() if session.hello.stateless else b""
+    first = {field: session.start(method, params, OURS) for field, (method, _) in wanted.items()}
     lists = {
-        field: await _all_pages(session, first[field], method, member, odd)
+        field: await _all_pages(session, stamp, first[field], method, member, odd)
         for field, (method, member) in wanted.items()
     }
     truncated = {field for field, (_, cut) in lists.items() if cut}
@@ -149,7 +206,12 @@ async def list_everything(
 
 
 async def _all_pages(
-    session: Multiplexer, call: Call, method: str, member: str, odd: Callable[[str, str], None]
+    session: Multiplexer,
+    stamp: Stamp,
+    call: Call,
+    method: str,
+    member: str,
+    odd: Callable[[str, str], None],
 ) -> tuple[tuple[bytes, ...], bool]:
     """The entries, and whether there were more than are taken."""
     entries: list[bytes] = []
@@ -175,7 +237,9 @@ async def _all_pages(
             odd("list_endless", f"{method}: cut after {len(entries)} entries")
             break
         cursors.add(cursor)
-        call = session.start(method, b'{"cursor":%b}' % cursor)
+        members = b'"cursor":%b' % cursor
+        params = stamp.params(members) if session.hello.stateless else b"{%b}" % members
+        call = session.start(method, params, OURS)
     return tuple(entries[:ENTRIES_LIMIT]), cut or len(entries) > ENTRIES_LIMIT
 
 
@@ -200,13 +264,6 @@ def _parameters(entry: _ToolEntry) -> tuple[str, ...]:
         return tuple(msgspec.json.decode(entry.input_schema, type=_Schema).properties)
     except msgspec.DecodeError:
         return ()  # a schema of another shape is the client's and server's affair
-
-
-def _promises_changes(raw: msgspec.Raw) -> bool:
-    try:
-        return msgspec.json.decode(raw, type=_Capability).list_changed
-    except msgspec.DecodeError:
-        return False
 
 
 async def _reply(call: Call) -> Reply:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 
 import msgspec
 
@@ -16,18 +17,16 @@ from core.protocol import envelope
 from core.protocol.calls import (
     Call,
     CallTimeout,
-    Catalogue,
     ConnectionLost,
-    Hello,
     Notify,
     Reply,
     TooBusy,
-    start_alone,
 )
 from core.protocol.codes import Code
 from core.protocol.envelope import Kind, Malformed
 from core.protocol.framing import EDGE, LINE_LIMIT, Oversize
 from core.upstream.asks import Asks, cause_of, owner_of_log
+from core.upstream.audience import Audience
 from core.upstream.pending import (
     LOG_LEVEL,
     Limits,
@@ -55,7 +54,7 @@ _PROGRESS = "notifications/progress"
 _ACKNOWLEDGED = "notifications/subscriptions/acknowledged"
 
 
-class Multiplexer:
+class Multiplexer(Audience):
     """Implements ``core.protocol.calls.Session`` over an outlet.
 
     While the server does not read (``input_full`` to ``input_free``), requests wait here and
@@ -71,8 +70,7 @@ class Multiplexer:
         notified: Notify,
         hung: Callable[[int], None],
     ) -> None:
-        self.hello = Hello("")
-        self.catalogue = Catalogue()
+        super().__init__()
         self._outlet = outlet
         self._limits = limits  # asked anew for each request, since a person may change them
         self._violation = violation  # (kind, what) of something MCP does not allow
@@ -83,7 +81,6 @@ class Multiplexer:
         self._in_flight: dict[bytes, Pending] = {}  # by id as JSON
         self._waiting: deque[Pending] = deque()
         self._abandoned: deque[bytes] = deque(maxlen=ABANDONED_KEPT)
-        self._listeners: dict[object, Notify] = {}
         self._lost = False
         self._hangs = 0
         self._sending: Pending | None = None
@@ -118,11 +115,12 @@ class Multiplexer:
             raise ConnectionLost("the connection is closing")
         if self._waiting:
             check_room(self._waiting)
-        now = self._loop.time()
-        if self._full is not None and now - self._full_since >= UNREAD_LIMIT:
-            raise TooBusy(f"it has not read its input for {now - self._full_since:.0f} s")
+        if self._full is not None:
+            unread = self._loop.time() - self._full_since
+            if unread >= UNREAD_LIMIT:
+                raise TooBusy(f"it has not read its input for {unread:.0f} s")
         limits = self._limits()
-        pending = self._new(method, params, caller, limits.timeout, now)
+        pending = self._new(Call(caller), method, params, limits.timeout)
         pending.timer = self._loop.call_at(pending.due, self._expire, pending)
         if self._may_send(limits) or (caller == OURS and self._full is None):
             self._send(pending)
@@ -130,24 +128,22 @@ class Multiplexer:
             self._waiting.append(pending)
         return pending.call
 
-    def stream(self, method: str, params: bytes) -> Call:
+    def stream(self, method: str, params: bytes, call: Call) -> None:
         """Send a request whose answer is the end of a stream, however long that takes.
 
         Raises ConnectionLost.
         """
         if self._lost:
             raise ConnectionLost("the connection is closing")
-        pending = self._new(method, params, OURS, 0.0, self._loop.time())
+        pending = self._new(call, method, params, 0.0)
         pending.endless = True
         self._endless += 1
         self._send(pending)
-        return pending.call
 
-    def _new(self, method: str, params: bytes, caller: str, timeout: float, now: float) -> Pending:
-        call = Call(caller)
+    def _new(self, call: Call, method: str, params: bytes, timeout: float) -> Pending:
         call.upstream_id = self._next_id
         self._next_id += 1
-        return Pending(call, method, params, timeout, now)
+        return Pending(call, method, params, timeout, self._loop.time())
 
     def cancel(self, call: Call, reason: str) -> None:
         pending = self._in_flight.get(b"%d" % call.upstream_id)
@@ -163,21 +159,9 @@ class Multiplexer:
         if not self._lost:
             self._tell(envelope.notification(method, params))
 
-    def subscribe(self, uri: str) -> None:
-        start_alone(self, "resources/subscribe", msgspec.json.encode({"uri": uri}))
-
-    def unsubscribe(self, uri: str) -> None:
-        start_alone(self, "resources/unsubscribe", msgspec.json.encode({"uri": uri}))
-
-    def listen(self, notify: Notify) -> Callable[[], None]:
-        key = object()
-        self._listeners[key] = notify
-        return lambda: self._listeners.pop(key, None) and None
-
-    def broadcast(self, method: str, params: bytes) -> None:
-        """Pass a notification that belongs to no request on to everyone who listens."""
-        for notify in tuple(self._listeners.values()):
-            notify(method, params)
+    def _ask(self, method: str, params: bytes) -> None:
+        with suppress(ConnectionLost, TooBusy):
+            self.start(method, params, OURS)
 
     # --- the wire's side ----------------------------------------------------------------------
 
@@ -236,7 +220,12 @@ class Multiplexer:
         del self._in_flight[b"%d" % request_id]
         pending.sent_again = True
         self._waiting.appendleft(pending)
+        self._loop.call_soon(self._send_next)
         return True
+
+    def awaits(self, request_id: int) -> bool:
+        """Whether the request is in flight."""
+        return b"%d" % request_id in self._in_flight
 
     def settle(self, request_id: int, outcome: Reply | Exception) -> None:
         """End a request whose way to the server failed; ended ones are left alone."""
@@ -338,7 +327,7 @@ class Multiplexer:
             self._notified(method, without_subscription(params) if self.hello.stateless else params)
         elif stream:
             pending = self._in_flight.get(b"%d" % stream)
-            if pending is not None:
+            if pending is not None and not pending.endless:
                 pending.call.event(method, params)
         elif method == "notifications/message":
             owner = owner_of_log(self._in_flight.values(), self.hello.stateless, OURS)

@@ -23,6 +23,10 @@ from tray_app.view import Row, view_of
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ROOT / "docs" / "faults"
+VARIABLES = (
+    *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"),
+    *("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"),
+)
 SECTIONS = ("Usual causes", "What to do", "What the program does by itself")
 
 
@@ -57,7 +61,8 @@ def test_a_page_says_what_it_means_why_and_what_to_do(code: FaultCode) -> None:
     assert not rest.startswith("#"), "what it means comes first"
     assert re.findall(r"^## (.+)$", text, re.MULTILINE) == list(SECTIONS)
     assert len(text.split()) < 250
-    assert set(re.findall(r"\b[A-Z]{3,}(?:_[A-Z]+)+\b", text)) - set(FaultCode) <= {"API_KEY"}
+    named = set(re.findall(r"\b[A-Z]{3,}(?:_[A-Z]+)+\b", text)) - set(FaultCode)
+    assert named <= {"API_KEY", *VARIABLES}
 
 
 def test_every_code_has_a_rule() -> None:
@@ -103,8 +108,12 @@ def check_rest(code: FaultCode, data: dict[str, Any]) -> None:
     assert entry["fault"]["code"] == code
     assert entry["fault"]["message"] == entry["health"]["detail"] == sentence(code)
     assert entry["fault"]["action"] == entry["health"]["action"] == RULES[code].action
-    terminal = RULES[code].kind is FaultKind.TERMINAL
-    assert entry["status"] == (Phase.FAILED if terminal else Phase.BACKOFF)
+    phase = {
+        FaultKind.TERMINAL: Phase.FAILED,
+        FaultKind.AUTH: Phase.AUTH_REQUIRED,
+        FaultKind.TRANSIENT: Phase.BACKOFF,
+    }
+    assert entry["status"] == phase[RULES[code].kind]
 
 
 def check_command_line(code: FaultCode, listed: dict[str, Any], diagnosed: dict[str, Any]) -> None:
@@ -133,7 +142,7 @@ def check_tray(code: FaultCode, snapshot: Snapshot) -> None:
             assert first.label in ("Restart", "Retry now")
         case Action.VIEW_LOGS:
             assert command_of(first.id) == OpenLog(name)
-        case Action.CONFIGURE:
+        case Action.CONFIGURE | Action.LOGIN:
             assert command_of(first.id) == OpenConfig()
         case action:
             assert action is Action.SET_SECRET

@@ -16,6 +16,7 @@ from core.protocol.calls import Call, Session
 from core.telemetry.counters import Counters
 from core.upstream.child import Grace
 from core.upstream.connection import StdioConnector
+from core.upstream.conversation import Setting
 from core.upstream.ownership import new_mark
 from core.upstream.reaper import Reaper
 from tests.fakes import faultsrv
@@ -64,12 +65,10 @@ class Talk:
         self.counters = Counters()
         self._reaper = Reaper(new_mark())
         connector = StdioConnector(
-            version="0",
+            setting=Setting("0", self.counters, lambda config: self._write),
             environ=environ,
             policy=EnvironmentPolicy,
             grace=lambda: grace,
-            open_log=lambda config: self._write,
-            counters=self.counters,
             reaper=self._reaper,
         )
         self.task = asyncio.create_task(self._run(connector))

@@ -391,6 +391,15 @@ def test_f28_what_the_system_refuses_is_not_held_against_a_server() -> None:
     assert isinstance(model.state, Failed)
 
 
+def test_a_server_by_url_is_never_given_up() -> None:
+    """It may only be the network that is not there yet, so it is tried for ever, at its cap."""
+    connecting = play(Model(REMOTE), Configure(REMOTE), OpenConnection(1, REMOTE), Connecting)
+    model, waits = fail_repeatedly(connecting, 20, each_lasts=0.1)
+    assert len(waits) == 20
+    assert waits[-1] == pytest.approx(300.0, rel=0.2001)
+    assert isinstance(model.state, Connecting)
+
+
 def test_slow_failures_go_on() -> None:
     """Failures that take a minute each are never five in two minutes."""
     connecting = play(NEW, Configure(A), OpenConnection(1, A), Connecting)

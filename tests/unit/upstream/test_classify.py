@@ -60,6 +60,13 @@ def test_how_a_process_ended(returncode: int, code: FaultCode, how: str) -> None
     assert how in late.message
 
 
+OF_HTTP = {  # see test_http_faults
+    *(FaultCode.DNS_FAILED, FaultCode.CONNECT_FAILED, FaultCode.TLS_FAILED),
+    *(FaultCode.PROXY_MISCONFIG, FaultCode.AUTH_REQUIRED, FaultCode.RATE_LIMITED),
+    *(FaultCode.REDIRECTED, FaultCode.NOT_MCP, FaultCode.SERVER_ERROR, FaultCode.DISCONNECTED),
+}
+
+
 def test_every_code_of_a_child_process_is_reached() -> None:
     """No code stands in the list that nothing can lead to; those of others are named here."""
     reached = {
@@ -84,4 +91,4 @@ def test_every_code_of_a_child_process_is_reached() -> None:
 
 def _is_of_the_connection(code: FaultCode) -> bool:
     """Codes made where the limit they speak of is kept, not in ``classify``."""
-    return code.name.endswith("_FLOOD")
+    return code.name.endswith("_FLOOD") or code in OF_HTTP

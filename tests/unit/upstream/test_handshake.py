@@ -14,6 +14,9 @@ from core.protocol.calls import CallTimeout, ConnectionLost
 from core.upstream.handshake import BadHandshake, list_everything, shake_hands, tools_of
 from core.upstream.multiplexer import Multiplexer
 from core.upstream.pending import Limits, Lines
+from core.upstream.stateless import Stamp
+
+STAMP = Stamp("9")
 
 HELLO = {
     "protocolVersion": "2025-06-18",
@@ -109,7 +112,7 @@ def test_all_pages_make_one_list(pages: list[list[str]]) -> None:
             for number, names in enumerate(pages)
         ]
         wire = await shaken(tools_list=replies)
-        catalogue = await list_everything(wire.session, wire.note, frozenset({"tools"}))
+        catalogue = await list_everything(wire.session, STAMP, wire.note, frozenset({"tools"}))
         listed = [json.loads(entry)["name"] for entry in catalogue.tools]
         assert listed == [name for names in pages for name in names]
         cursors = [message.get("params", {}).get("cursor") for message in wire.sent]
@@ -122,7 +125,7 @@ def test_all_pages_make_one_list(pages: list[list[str]]) -> None:
 async def test_only_what_is_declared_and_wanted_is_asked_for() -> None:
     """The rest stays as it was known."""
     wire = await shaken(tools_list=[page("a"), page("b")])
-    wire.session.catalogue = await list_everything(wire.session, wire.note)
+    wire.session.catalogue = await list_everything(wire.session, STAMP, wire.note)
     assert {message["method"] for message in wire.sent} == {
         "tools/list",
         "prompts/list",
@@ -130,7 +133,7 @@ async def test_only_what_is_declared_and_wanted_is_asked_for() -> None:
         "resources/templates/list",
     }
     wire.sent.clear()
-    again = await list_everything(wire.session, wire.note, frozenset({"prompts"}))
+    again = await list_everything(wire.session, STAMP, wire.note, frozenset({"prompts"}))
     assert [message["method"] for message in wire.sent] == ["prompts/list"]
     assert again.tools == wire.session.catalogue.tools
 
@@ -149,14 +152,14 @@ async def test_a_list_that_ends_strangely_is_said_and_no_fault(
 ) -> None:
     """What was read until then counts; the server is usable."""
     wire = await shaken(tools_list=[reply])
-    await list_everything(wire.session, wire.note, frozenset({"tools"}))
+    await list_everything(wire.session, STAMP, wire.note, frozenset({"tools"}))
     assert wire.odd == [kind]
 
 
 async def test_a_connection_lost_while_listing() -> None:
     """Everyone who waits learns it, and whoever asks afterwards."""
     wire = await shaken()
-    listing = asyncio.create_task(list_everything(wire.session, wire.note))
+    listing = asyncio.create_task(list_everything(wire.session, STAMP, wire.note))
     await asyncio.sleep(0)
     wire.session.lose()
     with pytest.raises(ConnectionLost):

@@ -1,0 +1,57 @@
+"""Who hears what a server tells of itself, and what the server is asked to tell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from core.protocol.calls import Catalogue, Hello, Notify
+
+
+def _nothing() -> None:
+    """Nobody has to be told."""
+
+
+class Audience:
+    """The part of ``core.protocol.calls.Session`` that is not about calls."""
+
+    def __init__(self) -> None:
+        self.hello = Hello("")
+        self.catalogue = Catalogue()
+        self.subscribed: set[str] = set()  # URIs of resources
+        self.subscriptions_changed: Callable[[], None] = _nothing  # for the stateless era
+        self._listeners: dict[object, Notify] = {}
+
+    def listen(self, notify: Notify) -> Callable[[], None]:
+        key = object()
+        self._listeners[key] = notify
+        return lambda: self._listeners.pop(key, None) and None
+
+    def broadcast(self, method: str, params: bytes) -> None:
+        """Pass a notification that belongs to no request on to everyone who listens."""
+        for notify in tuple(self._listeners.values()):
+            notify(method, params)
+
+    def subscribe(self, uri: str) -> None:
+        self.subscribed.add(uri)
+        self._subscribe(uri, "resources/subscribe")
+
+    def unsubscribe(self, uri: str) -> None:
+        self.subscribed.discard(uri)
+        self._subscribe(uri, "resources/unsubscribe")
+
+    def subscribe_again(self) -> None:
+        """The server has forgotten everything."""
+        for uri in tuple(self.subscribed):
+            self.subscribe(uri)
+
+    def _subscribe(self, uri: str, method: str) -> None:
+        if self.hello.stateless:
+            self.subscriptions_changed()
+        else:
+            self._ask(method, msgspec.json.encode({"uri": uri}))
+
+    def _ask(self, method: str, params: bytes) -> None:
+        """Send a request whose answer is of no interest."""
+        raise NotImplementedError

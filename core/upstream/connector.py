@@ -1,0 +1,36 @@
+"""Implements ``core.ports.Connector``: to a server by command, or to one by URL."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from core.model.config import Http, ServerConfig
+from core.model.faults import Fault
+from core.ports import Connector, Link
+from core.upstream.conversation import Setting
+
+if TYPE_CHECKING:
+    from core.upstream.http_connection import HttpConnector
+
+
+class AnyConnector:
+    """What HTTP needs is loaded when it is first needed, and not on the loop."""
+
+    def __init__(self, stdio: Connector, setting: Setting, environ: Mapping[str, str]) -> None:
+        self._stdio = stdio
+        self._setting = setting
+        self._environ = environ
+        self._http: HttpConnector | None = None
+
+    async def __call__(self, config: ServerConfig, link: Link) -> Fault | None:
+        if not isinstance(config.transport, Http):
+            return await self._stdio(config, link)
+        await asyncio.to_thread(importlib.import_module, "core.upstream.http_connection")
+        if self._http is None:
+            from core.upstream.http_connection import HttpConnector
+
+            self._http = HttpConnector(self._setting, self._environ)
+        return await self._http(config, link)

@@ -1,0 +1,32 @@
+"""Which era each server was last spoken to in, so that it is asked only once."""
+
+from __future__ import annotations
+
+from core.model.config import Http, ServerConfig, Stdio
+from core.upstream.conversation import Conversation
+from core.upstream.handshake import Era
+
+
+class Eras:
+    """By what is started or reached: another command may be another server."""
+
+    def __init__(self) -> None:
+        self._known: dict[Stdio | Http, Era] = {}
+
+    def of(self, config: ServerConfig) -> Era:
+        return self._known.get(config.transport, Era.UNKNOWN)
+
+    def learn(self, config: ServerConfig, talk: Conversation) -> None:
+        """Remember how a conversation went that is over.
+
+        A server that ended, or failed in the hand-shake, is next spoken to as if of the older era:
+        some of those end when the first message is not what they expect. If it was known to be of
+        that era, it is asked anew: it may have been updated.
+        """
+        if talk.peer is None:
+            unknown = self.of(config) is Era.UNKNOWN
+            self._known[config.transport] = Era.STATEFUL if unknown else Era.UNKNOWN
+        elif talk.session.hello.stateless:
+            self._known[config.transport] = Era.STATELESS
+        else:
+            self._known[config.transport] = Era.STATEFUL
