@@ -25,6 +25,8 @@ from core.web.replies import failure
 MOST_HEADERS = 100
 LARGEST_HEAD = 64 * 1024  # bytes of request line and headers, and at most one read more
 HEAD_TIME = 10.0  # seconds to send them
+BODY_TIME = 30.0  # seconds in which at least so much of a body has to come:
+LEAST_BODY = 64 * 1024  # bytes
 STUCK_TIME = 60.0  # seconds a client may take nothing while something waits to be sent
 
 _REQUEST_ID = b"x-request-id"
@@ -50,15 +52,20 @@ class Connection(HttpToolsProtocol):
         ended: Callable[[], None],
         head_time: float = HEAD_TIME,
         stuck_time: float = STUCK_TIME,
+        body_time: float = BODY_TIME,
     ) -> None:
         super().__init__(config, state, {})
         self._ended = ended
         self._head_time = head_time
         self._stuck_time = stuck_time
+        self._body_time = body_time
         self._head_timer: asyncio.TimerHandle | None = None
         self._stuck_timer: asyncio.TimerHandle | None = None
         self._stuck_at = 0  # bytes waiting when the timer was started
+        self._body_timer: asyncio.TimerHandle | None = None
+        self._body_bytes = 0  # since the timer was started
         self._in_head = True
+        self._in_body = False
         self._head_bytes = 0
         self._request_id = b""  # as the client sent it
 
@@ -71,6 +78,7 @@ class Connection(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._head_arrived()
+        self._body_arrived()
         self._unstuck()
         super().connection_lost(exc)
         self._ended()
@@ -85,6 +93,10 @@ class Connection(HttpToolsProtocol):
                 self._refuse(431, "head_too_large", "The request line and headers are too long.")
             elif self._head_timer is None:
                 self._await_head()
+        elif self._in_body and not self.transport.is_closing():
+            self._body_bytes += len(data)
+            if self._body_timer is None:
+                self._await_body()
 
     # --- parser callbacks -----------------------------------------------------------------------
 
@@ -120,8 +132,14 @@ class Connection(HttpToolsProtocol):
         self.scope["state"]["request_id"] = request_id
         self.cycle.default_headers = [(_REQUEST_ID, request_id)]
         self._in_head = False
+        self._in_body = True
         self._head_bytes = 0
         self._head_arrived()
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        self._in_body = False
+        self._body_arrived()
 
     def send_400_response(self, msg: str) -> None:
         self._refuse(400, "bad_request", msg)
@@ -135,6 +153,9 @@ class Connection(HttpToolsProtocol):
         if earlier is not None and not earlier.response_complete:
             self.transport.abort()  # its answer is under way in the same stream
             return
+        self._say(status, code, message)
+
+    def _say(self, status: int, code: str, message: str) -> None:
         request_id = b"%s-%x" % (_PREFIX, next(_NUMBERS))
         body = failure(code, message, request_id)
         self.transport.write(
@@ -167,6 +188,24 @@ class Connection(HttpToolsProtocol):
             self._refuse(408, "too_slow", "The request line and headers took too long to arrive.")
         else:
             self.transport.close()
+
+    def _await_body(self) -> None:
+        self._body_bytes = 0
+        self._body_timer = self.loop.call_later(self._body_time, self._body_too_late)
+
+    def _body_arrived(self) -> None:
+        if self._body_timer is not None:
+            self._body_timer.cancel()
+            self._body_timer = None
+
+    def _body_too_late(self) -> None:
+        self._body_timer = None
+        if self.flow.read_paused or self._body_bytes >= LEAST_BODY:
+            self._await_body()  # it is us who do not take it, or it comes
+        elif self.cycle.response_started or self.pipeline:
+            self.transport.abort()
+        else:
+            self._say(408, "too_slow", "The request's body took too long to arrive.")
 
     def pause_writing(self) -> None:
         super().pause_writing()

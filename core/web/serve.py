@@ -18,6 +18,7 @@ from core.asgi import ASGIApp, Receive, Scope, Send
 from core.errors import AlreadyRunning, ListenError, PermissionProblem, PortInUse
 from core.model.config import Listen
 from core.web.port_holder import holder_of
+from core.web.seldom import quieten
 
 if TYPE_CHECKING:
     from uvicorn.config import Config
@@ -169,6 +170,7 @@ class HttpServer:
         self._unix = await asyncio.to_thread(_socket_files, sockets)
         from core.web.connection import Connection
 
+        quieten()
         self._state = state
         loop = asyncio.get_running_loop()
 

@@ -17,7 +17,7 @@ import httpx
 import pytest
 import uvloop
 
-from core.asgi import ASGIApp, Receive, Scope, Send
+from core.asgi import ASGIApp, ClientGone, Receive, Scope, Send, read_body
 from core.errors import AlreadyRunning, ListenError, PermissionProblem, PortInUse
 from core.model.config import Listen
 from core.web.connection import Connection
@@ -310,6 +310,74 @@ async def test_a_client_too_slow_to_ask_is_dropped(nothing_left: None) -> None:
         await writer.wait_closed()
     listener.close()
     assert state.connections == set()
+
+
+@contextlib.asynccontextmanager
+async def patient_for(body_time: float, app: ASGIApp) -> AsyncIterator[tuple[str, int]]:
+    """Where an app is served that waits so many seconds for each piece of a body."""
+    config, state = _prepare(app)
+    gone = asyncio.Event()
+    listener = await asyncio.get_running_loop().create_server(
+        lambda: Connection(config, state, gone.set, body_time=body_time), sock=bind_tcp(LOCAL)
+    )
+    yield listener.sockets[0].getsockname()
+    await asyncio.wait_for(gone.wait(), LIMIT)
+    listener.close()
+    assert state.connections == set()
+
+
+async def reading(scope: Scope, receive: Receive, send: Send) -> None:
+    """Reads the body and answers with it."""
+    try:
+        body = await read_body(receive, 1 << 20)
+    except ClientGone:
+        return
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def heedless(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answers without asking for the body."""
+    length = (b"content-length", b"4")
+    await send({"type": "http.response.start", "status": 200, "headers": [length]})
+    await send({"type": "http.response.body", "body": b"done"})
+
+
+HALF = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf"
+
+
+async def test_f71_a_body_that_stops_half_way_is_not_waited_for(nothing_left: None) -> None:
+    """408, and the app is told that its client is gone; one that was answered is cut."""
+    for app, got in ((reading, b"HTTP/1.1 408 Request Timeout"), (heedless, b"HTTP/1.1 200 OK")):
+        async with patient_for(0.05, app) as (host, port):
+            reader, writer = await asyncio.open_connection(host, port)
+            writer.write(HALF)
+            try:
+                answer = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), LIMIT)
+                await asyncio.wait_for(reader.read(), LIMIT)
+            except ConnectionResetError:
+                answer = got
+            assert answer.startswith(got)
+            writer.close()
+            with contextlib.suppress(ConnectionResetError):
+                await writer.wait_closed()
+
+
+async def test_f71_a_body_that_comes_in_pieces_is_taken(nothing_left: None) -> None:
+    """Its pieces are put together, and the next request on the connection is one too."""
+    async with patient_for(LIMIT, reading) as (host, port):
+        reader, writer = await asyncio.open_connection(host, port)
+        for _ in range(2):
+            writer.write(HALF)
+            await writer.drain()
+            await asyncio.sleep(0)
+            writer.write(b"+other")
+            head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), LIMIT)
+            assert head.startswith(b"HTTP/1.1 200 OK")
+            body = await asyncio.wait_for(reader.readuntil(b"\r\n0\r\n\r\n"), LIMIT)
+            assert b"half+other" in body
+        writer.close()
+        await writer.wait_closed()
 
 
 async def test_a_client_that_takes_nothing_is_cut(nothing_left: None) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import inspect
 
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from core.web.connection import Connection
+from core.web.seldom import MALFORMED
 from core.web.serve import HttpServer, _prepare
 
 
@@ -25,6 +27,7 @@ def test_the_methods_we_extend_exist_with_these_parameters() -> None:
         "on_message_begin": ["self"],
         "on_header": ["self", "name", "value"],
         "on_headers_complete": ["self"],
+        "on_message_complete": ["self"],
         "send_400_response": ["self", "msg"],
         "_unsupported_upgrade_warning": ["self"],
         "pause_writing": ["self"],
@@ -41,7 +44,8 @@ def test_nothing_of_ours_overrides_by_accident() -> None:
     deliberate = {
         "__init__", "__doc__", "__module__", "connection_made", "connection_lost",
         "data_received", "on_message_begin", "on_header", "on_headers_complete",
-        "send_400_response", "_unsupported_upgrade_warning", "pause_writing", "resume_writing",
+        "on_message_complete", "send_400_response", "_unsupported_upgrade_warning",
+        "pause_writing", "resume_writing",
     }  # fmt: skip
     ours = {name for name in vars(Connection) if not name.startswith("__") or name in deliberate}
     assert ours & set(dir(HttpToolsProtocol)) <= deliberate
@@ -60,6 +64,10 @@ async def test_the_attributes_we_read_exist() -> None:
     assert "default_headers" in cycle
     assert "self.default_headers + list" in inspect.getsource(RequestResponseCycle.send)
     assert "response_complete" in inspect.getsource(RequestResponseCycle.__init__)
+    assert "response_started" in inspect.getsource(RequestResponseCycle.__init__)
+    assert "read_paused" in inspect.getsource(FlowControl.__init__)
+    assert not connection.pipeline
+    assert MALFORMED in inspect.getsource(HttpToolsProtocol.data_received)
     assert isinstance(state, ServerState)
 
 
