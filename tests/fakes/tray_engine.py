@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from core.engine.store import Store
 from core.errors import UnknownServer
 from core.lifecycle.status import health
+from core.model.approvals import Hold, Review
 from core.model.config import ServerConfig, ServerName, Stdio
 from core.model.faults import Fault, FaultCode
 from core.model.intents import Intent, RestartServer, SetEnabled, Shutdown
@@ -44,6 +45,7 @@ def status(
         enabled=enabled and phase is not Phase.DISABLED,
         quarantined=quarantined,
     )
+    review = Review(hold=Hold.ASKED if quarantined else Hold.NONE)
     peer = None
     if phase is Phase.READY:
         listed = tuple(Tool(f"tool{number}", b"{}") for number in range(tools))
@@ -53,13 +55,14 @@ def status(
     return ServerStatus(
         name=config.name,
         phase=phase,
-        health=health(phase, config, fault, peer, attempt),
+        health=health(phase, config, fault, peer, attempt, review),
         since=NOON,
         quarantined=quarantined,
         attempt=attempt,
         retry_at=retry_at,
         fault=fault,
         peer=peer,
+        review=review,
     )
 
 

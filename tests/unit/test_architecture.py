@@ -25,6 +25,7 @@ STARTS_TASKS: dict[str, str] = {
     "core/upstream/http_pool.py": "opening connections, in the task group of the server's own task",
     "core/asgi.py": "the watch on one client, cancelled and awaited with the work it guards",
     "tray_app/bus.py": "questions to the session bus, kept in a set and bounded in time",
+    "tray_app/attached/engine.py": "following the events, cancelled and awaited at the end",
     "tray_app/stdio/bridge.py": "one task per request, in the bridge's task group",
     "tray_app/stdio/command.py": "the bridge and the watch on its output, in one task group",
     "tray_app/sni_icon.py": "the bus connection, in the icon's task group",
