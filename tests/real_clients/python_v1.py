@@ -58,6 +58,8 @@ async def main(url: str, plan: list[list[object]]) -> None:
         ) as session,
     ):
         met = await session.initialize()
+        if met.capabilities.logging is not None:
+            await session.set_logging_level("info")
         tools = (await session.list_tools()).tools
         said = []
         for name, arguments in plan:

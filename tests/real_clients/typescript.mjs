@@ -56,6 +56,7 @@ if (major === '1') {
 }
 
 await client.connect(transport);
+if (major === '1' && client.getServerCapabilities().logging) await client.setLoggingLevel('info');
 const tools = (await client.listTools()).tools.map(tool => tool.name);
 const said = [];
 for (const [name, given] of JSON.parse(plan)) {
