@@ -71,7 +71,8 @@ class ServerConfig:
     def slug(self) -> str:
         """A name for files: unique even where the file system ignores case."""
         lower = self.name.lower()
-        return lower if lower == self.name else f"{lower}-{zlib.crc32(self.name.encode()):08x}"
+        # "+" is in no name, so that no other server can be called this.
+        return lower if lower == self.name else f"{lower}+{zlib.crc32(self.name.encode()):08x}"
 
 
 @dataclass(frozen=True, slots=True)
