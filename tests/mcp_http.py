@@ -24,11 +24,11 @@ class RawClient:
         self.ids = itertools.count(1)
         self.headers = {"accept": "application/json, text/event-stream"}
 
-    async def open(self, version: str = "2025-11-25") -> Json:
+    async def open(self, version: str = "2025-11-25", **capabilities: Json) -> Json:
         """Shake hands; the result of ``initialize``."""
         params = {
             "protocolVersion": version,
-            "capabilities": {},
+            "capabilities": capabilities,
             "clientInfo": {"name": "test", "version": "1"},
         }
         answer = await self.post(self.request("initialize", params))
@@ -72,12 +72,32 @@ class RawClient:
         return result
 
 
+@asynccontextmanager
+async def stream(client: RawClient, message: Json) -> AsyncIterator[AsyncIterator[Json]]:
+    """Post a message and read its answer one message after the other."""
+    headers = {**client.headers, "content-type": "application/json"}
+    async with client.http.stream("POST", client.path, json=message, headers=headers) as answer:
+        assert answer.status_code == 200
+
+        async def read() -> AsyncIterator[Json]:
+            async for line in answer.aiter_lines():
+                if line.startswith("data: "):
+                    yield json.loads(line[6:])
+
+        yield read()
+
+
 def messages(answer: httpx.Response) -> list[Json]:
     """The messages of an answer, one as JSON or several as a stream."""
     if answer.headers["content-type"] == "application/json":
         return [answer.json()]
     lines = answer.text.split("\n")
     return [json.loads(line[6:]) for line in lines if line.startswith("data: ")]
+
+
+def by_method(result: Json) -> Json:
+    """What the fault server's tool ``ask`` was answered, by what it asked."""
+    return {key.partition("#")[0]: said for key, said in result["structuredContent"].items()}
 
 
 class Wire:

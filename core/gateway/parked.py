@@ -14,6 +14,8 @@ import secrets
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
+import msgspec
+
 from core.gateway.refusal import Refusal
 from core.protocol.codes import Code
 from core.protocol.meta import RETRY_MEMBERS, members_of
@@ -127,3 +129,8 @@ class Parked(Generic[T]):
     def _sign(self, place: str, intent: Intent) -> str:
         told = b"%b:%b" % (place.encode(), intent.digest())
         return hmac.new(self._secret, told, hashlib.sha256).hexdigest()
+
+
+def state_is_ours(state: msgspec.Raw) -> bool:
+    """Whether a ``requestState``, as JSON, looks like one of those given here."""
+    return bytes(state).startswith(b'"' + PREFIX.encode())

@@ -27,7 +27,7 @@ class _Elicitations(msgspec.Struct):
 class ToStateful(Running):
     """When ``questions`` are set after an arrival, the client has to be asked them."""
 
-    __slots__ = ("_asks", "_method", "_token", "anew", "client", "questions")
+    __slots__ = ("_asks", "_method", "_missing", "_token", "anew", "client", "questions")
 
     def __init__(
         self,
@@ -46,6 +46,7 @@ class ToStateful(Running):
         self.anew = False  # whether the request is to be made again with the answers
         self._asks: dict[str, Ask] = {}
         self._method = method
+        self._missing: dict[str, object] = {}  # capabilities the client would have needed
         self._token = b""  # of the request that came back, if it is another than at first
 
     async def arrival(self) -> Reply | None:
@@ -95,6 +96,8 @@ class ToStateful(Running):
         for ask in super().asks():
             missing = lacking(capabilities, ask.method, ask.params)
             if missing:
+                name, _, part = missing.partition(".")
+                self._missing[name] = {part: {}} if part else {}
                 refuse(ask, f"the client did not declare the capability {missing}")
             else:
                 key = f"{len(self._asks) + 1}"
@@ -107,6 +110,11 @@ class ToStateful(Running):
         error = error_of(reply.error or b"")
         if error is None or reply.error is None:
             return reply
+        if error.code == Code.METHOD_NOT_FOUND and self._missing:
+            # What we told the server comes back: it could not do without.
+            needed = {"requiredCapabilities": self._missing}
+            text = error.message
+            return Reply(error=envelope.error_object(Code.MISSING_CAPABILITY, text, needed))
         if error.code == Code.RESOURCE_NOT_FOUND:
             return Reply(error=recoded(reply.error, Code.INVALID_PARAMS))
         if error.code == Code.URL_ELICITATION_REQUIRED:
