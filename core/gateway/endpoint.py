@@ -50,6 +50,7 @@ class Endpoint:
         )
         self._surfaces: dict[str, ServerSurface] = {}
         self._followed: dict[str, tuple[Session, Callable[[], None]]] = {}
+        self._withheld: dict[str, frozenset[str]] = {}
         self._due = False
         self.app = Gateway(self._clients, self._resolve, record, self._stateless)
         self._subscription = door.subscribe(self._wake)
@@ -79,6 +80,7 @@ class Endpoint:
         if batch is not None:
             for name in batch.changed:
                 self._follow(name)
+                self._tell_of_approvals(name)
             self._scopes.changed()
         if self._subscription.closed:
             self._clients.close_all()
@@ -88,6 +90,17 @@ class Endpoint:
         """A session is over: nobody answers for it, and nothing is followed for it."""
         asking.give_up(client, "the client's session is over")
         self._interests.left(client)
+
+    def _tell_of_approvals(self, name: ServerName) -> None:
+        """A tool that was approved, or is blocked now, changes the list without the server."""
+        status = self._door.snapshot.servers.get(name)
+        before = self._withheld.pop(name, frozenset())
+        if status is None or name not in self._followed:
+            return
+        self._withheld[name] = status.withheld
+        if status.withheld != before:
+            clients = self._clients.of(f"s/{name}")
+            tell_clients(clients, self._interests, name, LISTS_CHANGED["tools"], b"")
 
     def _follow(self, name: ServerName) -> None:
         """Hear what the server's present conversation tells; a new one may list other things."""

@@ -23,7 +23,8 @@ async def running(home: Home) -> AsyncIterator[RunningProgram]:
         {
             "one": {"command": COMMAND, "args": ARGS},
             "hidden": {"command": COMMAND, "args": ARGS, "quarantined": True},
-        }
+        },
+        quarantine_enabled=False,  # so that a tool that comes later is offered at once
     )
     async with program(home) as started:
         await started.ready()
