@@ -40,7 +40,7 @@ from core.telemetry.unhandled import Unhandled
 from core.upstream.child import Grace
 from core.upstream.connection import StdioConnector
 from core.upstream.connector import AnyConnector
-from core.upstream.conversation import Setting
+from core.upstream.conversation import Means
 from core.upstream.environment import SearchPath
 from core.upstream.ownership import new_mark, take_over
 from core.upstream.reaper import Reaper
@@ -162,19 +162,19 @@ async def _serve(
     counters = Counters()
     asyncio.get_running_loop().set_exception_handler(Unhandled(counters))
     async with asyncio.TaskGroup() as tasks, AsyncExitStack() as parts:
-        setting = Setting(
+        means = Means(
             version=__version__,
             counters=counters,
             open_log=lambda server: logs.server_log(server.slug),
         )
         stdio = StdioConnector(
-            setting=setting,
+            means=means,
             environ=environ,
             policy=lambda: engine.snapshot.config.environment,
             grace=lambda: HURRIED if engine.snapshot.engine is EnginePhase.STOPPING else Grace(),
             reaper=reaper,
         )
-        connector = AnyConnector(stdio, setting, environ)
+        connector = AnyConnector(stdio, means, environ)
         storage = Storage(
             options.database_file,
             counters,

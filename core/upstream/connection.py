@@ -16,7 +16,7 @@ from core.ports import Link
 from core.protocol.calls import CallTimeout, ConnectionLost
 from core.upstream import classify
 from core.upstream.child import Child, Grace
-from core.upstream.conversation import Conversation, Setting
+from core.upstream.conversation import Conversation, Means
 from core.upstream.environment import MissingSecret, SearchPath, redacted
 from core.upstream.eras import Eras
 from core.upstream.handshake import BadHandshake, Era
@@ -37,13 +37,13 @@ class StdioConnector:
     def __init__(
         self,
         *,
-        setting: Setting,
+        means: Means,
         environ: Mapping[str, str],
         policy: Callable[[], EnvironmentPolicy],
         grace: Callable[[], Grace],
         reaper: Reaper,
     ) -> None:
-        self.setting = setting
+        self.means = means
         self._eras = Eras()
         self._environ = environ
         self._policy = policy
@@ -112,7 +112,7 @@ class _Connection:
         self._patience: Patience | None = None
         self.child = Child(self)
         self.talk = Conversation(
-            connector.setting, config, link, Lines(self.child.write), launch.secrets
+            connector.means, config, link, Lines(self.child.write), launch.secrets
         )
 
     async def run(self, reaper: Reaper) -> Fault | None:

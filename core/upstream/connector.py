@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from core.model.config import Http, ServerConfig
 from core.model.faults import Fault
 from core.ports import Connector, Link
-from core.upstream.conversation import Setting
+from core.upstream.conversation import Means
 
 if TYPE_CHECKING:
     from core.upstream.http_connection import HttpConnector
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 class AnyConnector:
     """What HTTP needs is loaded when it is first needed, and not on the loop."""
 
-    def __init__(self, stdio: Connector, setting: Setting, environ: Mapping[str, str]) -> None:
+    def __init__(self, stdio: Connector, means: Means, environ: Mapping[str, str]) -> None:
         self._stdio = stdio
-        self._setting = setting
+        self._means = means
         self._environ = environ
         self._http: HttpConnector | None = None
 
@@ -32,5 +32,5 @@ class AnyConnector:
         if self._http is None:
             from core.upstream.http_connection import HttpConnector
 
-            self._http = HttpConnector(self._setting, self._environ)
+            self._http = HttpConnector(self._means, self._environ)
         return await self._http(config, link)

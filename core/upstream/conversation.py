@@ -40,7 +40,7 @@ OpenLog = Callable[[ServerConfig], Callable[[str], None]]
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class Means:
     """What conversations need of the program."""
 
     version: str
@@ -53,14 +53,14 @@ class Conversation:
 
     def __init__(
         self,
-        setting: Setting,
+        means: Means,
         config: ServerConfig,
         link: Link,
         outlet: Outlet,
         secrets: tuple[str, ...],
     ) -> None:
         loop = asyncio.get_running_loop()
-        self.log = ServerLog(setting.open_log(config), secrets, loop.time)
+        self.log = ServerLog(means.open_log(config), secrets, loop.time)
         self.peer: Peer | None = None  # set once it is ready
         self.pid: int | None = None
         self.violations = 0
@@ -73,11 +73,11 @@ class Conversation:
             notified=self._notified,
             hung=self._hung,
         )
-        self._setting = setting
+        self._means = means
         self._config = config
         self._link = link
         self._secrets = secrets
-        self._stamp = Stamp(setting.version)
+        self._stamp = Stamp(means.version)
         self._introduction = Introduction("", "")
         self._hangs = 0  # requests in a row that were not answered in time
         self._stale: set[str] = set()  # lists the server said have changed
@@ -92,7 +92,7 @@ class Conversation:
         Raises BadHandshake, ConnectionLost, CallTimeout.
         """
         self._introduction = await begin(
-            self.session, self._stamp, self._setting.version, era, hopeless
+            self.session, self._stamp, self._means.version, era, hopeless
         )
         self.session.catalogue = await list_everything(self.session, self._stamp, self.violation)
 
@@ -233,7 +233,7 @@ class Conversation:
 
     def violation(self, kind: str, what: str) -> None:
         """Count, log and once tell of something that MCP does not allow."""
-        self._setting.counters.protocol_violations.inc(self._config.name, kind)
+        self._means.counters.protocol_violations.inc(self._config.name, kind)
         self.log.note(f"[not MCP: {kind}] {what}")
         if not self.violations:
             why = redacted(what, self._secrets)

@@ -17,7 +17,7 @@ from core.model.status import Concern
 from core.ports import Link
 from core.protocol.calls import CallTimeout, ConnectionLost
 from core.upstream import classify
-from core.upstream.conversation import Conversation, Setting
+from core.upstream.conversation import Conversation, Means
 from core.upstream.environment import MissingSecret, redacted, resolve, secrets_of
 from core.upstream.eras import Eras
 from core.upstream.handshake import BadHandshake
@@ -60,8 +60,8 @@ class Place:
 class HttpConnector:
     """Implements ``core.ports.Connector`` for servers that are reached by URL."""
 
-    def __init__(self, setting: Setting, environ: Mapping[str, str]) -> None:
-        self.setting = setting
+    def __init__(self, means: Means, environ: Mapping[str, str]) -> None:
+        self.means = means
         self.eras = Eras()
         self._environ = environ
 
@@ -114,10 +114,10 @@ class _Connection:
         self._fault: Fault | None = None  # what ended it
         self._last: Fault | None = None  # what the last request that failed told
         self._failures = 0  # in a row
-        heads = Heads(place.route, place.headers, place.login, connector.setting.version)
+        heads = Heads(place.route, place.headers, place.login, connector.means.version)
         self._channel = Channel(config.name, place.route, place.path, heads, self)
         self._outlet = StreamableOutlet(self._channel)
-        self._talk = Conversation(connector.setting, config, link, self._outlet, place.secrets)
+        self._talk = Conversation(connector.means, config, link, self._outlet, place.secrets)
         self._channel.session = self._talk.session
 
     async def run(self) -> Fault | None:
@@ -191,7 +191,7 @@ class _Connection:
         return self._clean(fault.message).rstrip(".")
 
     def responded(self, status: int) -> None:
-        counters = self._connector.setting.counters
+        counters = self._connector.means.counters
         counters.upstream_http_responses.inc(self._config.name, f"{status // 100}xx")
 
     def worked(self) -> None:

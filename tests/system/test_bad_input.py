@@ -117,7 +117,7 @@ async def test_commands_without_a_running_program_say_how_to_start_it(
         ({"command": "/etc/passwd"}, "SPAWN_EACCES", "may not be executed"),
         ({**GOOD, "working_dir": "/no/such/place"}, "WORKING_DIR", "'/no/such/place'"),
         ({**GOOD, "env": {"TOKEN": "${env:UNSET_1}"}}, "MISSING_SECRET", "UNSET_1"),
-        ({"url": "http://127.0.0.1:9/mcp"}, "UNSUPPORTED", "by url"),
+        ({"url": "${env:HOME}/mcp"}, "UNSUPPORTED", "is no web address"),
     ],
 )
 async def test_a_server_that_cannot_be_started_says_why_and_stays_so(

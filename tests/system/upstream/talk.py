@@ -16,7 +16,7 @@ from core.protocol.calls import Call, Session
 from core.telemetry.counters import Counters
 from core.upstream.child import Grace
 from core.upstream.connection import StdioConnector
-from core.upstream.conversation import Setting
+from core.upstream.conversation import Means
 from core.upstream.ownership import new_mark
 from core.upstream.reaper import Reaper
 from tests.fakes import faultsrv
@@ -65,7 +65,7 @@ class Talk:
         self.counters = Counters()
         self._reaper = Reaper(new_mark())
         connector = StdioConnector(
-            setting=Setting("0", self.counters, lambda config: self._write),
+            means=Means("0", self.counters, lambda config: self._write),
             environ=environ,
             policy=EnvironmentPolicy,
             grace=lambda: grace,

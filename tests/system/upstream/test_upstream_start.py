@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from core.model.config import Http, ServerName
 from core.model.faults import FaultCode
 from tests.leaks import alive
 from tests.system.upstream.talk import ENVIRON, LIMIT, entry, faulty, ready, talking
@@ -119,15 +118,6 @@ async def test_a_reference_without_a_value(reference: str) -> None:
             fault = await talk.fault()
         assert fault.code is FaultCode.MISSING_SECRET
         assert reference in fault.message
-
-
-@ONE_LOOP
-async def test_a_server_by_url_is_said_to_be_unsupported() -> None:
-    """What this version cannot do is said, not tried."""
-    config = faulty()
-    remote = type(config)(name=ServerName("one"), transport=Http(url="http://localhost:1/mcp"))
-    async with talking(remote) as talk:
-        assert (await talk.fault()).code is FaultCode.UNSUPPORTED
 
 
 # --- what ends or stays silent before it is ready -----------------------------------------------
@@ -239,6 +229,7 @@ async def test_a_server_that_declares_nothing_is_asked_for_nothing() -> None:
         assert (peer.tools, peer.prompt_count, peer.resource_count) == ((), 0, 0)
         seen = (await talk.call("seen"))["messages"]
         assert [message["method"] for message in seen] == [
+            "server/discover",
             "initialize",
             "notifications/initialized",
             "tools/call",
@@ -292,8 +283,8 @@ SECRET = "s3cret-v4lue"
         entry(
             "sh",
             "-c",
-            'read -r _; printf %s\\\\n "{\\"jsonrpc\\":\\"2.0\\",\\"id\\":1,\\"error\\":'
-            '{\\"code\\":1,\\"message\\":\\"bad token $TOKEN\\"}}"; read -r _',
+            'for id in 1 2; do read -r _; printf %s\\\\n "{\\"jsonrpc\\":\\"2.0\\",\\"id\\":$id,'
+            '\\"error\\":{\\"code\\":1,\\"message\\":\\"bad token $TOKEN\\"}}"; done; read -r _',
             env={"TOKEN": SECRET},
         ),
     ],

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from core.protocol.calls import CallTimeout, ConnectionLost, TooBusy
-from core.upstream.connection import REFRESH_EVERY
+from core.upstream.conversation import REFRESH_EVERY
 from core.upstream.handshake import ENTRIES_LIMIT
 from core.upstream.pending import WAITING_LIMIT
 from tests.fakes.faultsrv.hostile import LINES
