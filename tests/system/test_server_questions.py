@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
-import httpx
 import pytest
 
 from tests.fakes import faultsrv
@@ -125,10 +124,9 @@ async def test_when_two_clients_could_be_meant_neither_is_asked(running: Running
 async def test_a_client_that_goes_away_leaves_no_question_open(running: RunningProgram) -> None:
     """The server gets an error in its place, and the next client is asked as ever."""
     gone = await connected(running, **ABLE)
-    with pytest.raises(httpx.ReadError):
-        async with asyncio.timeout(LIMIT), stream(gone, ask(gone)) as told:
-            async for _ in told:
-                raise httpx.ReadError("enough")
+    async with asyncio.timeout(LIMIT), stream(gone, ask(gone)) as told:
+        async for _ in told:
+            break
     client = await connected(running, roots={})
     async with asyncio.timeout(LIMIT):
         while True:
