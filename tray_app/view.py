@@ -131,13 +131,15 @@ def _menu(
     yield Row("header", title, enabled=False)
     if snapshot.config_problem is not None:
         open_it = Row(f"config/{Verb.OPEN_CONFIG}", text.OPEN_CONFIG)
-        yield Row("config", text.config_problem(str(snapshot.config_problem)), rows=(open_it,))
+        restore = Row(f"config/{Verb.RESTORE_CONFIG}", text.RESTORE_CONFIG)
+        problem = text.config_problem(str(snapshot.config_problem))
+        yield Row("config", problem, rows=(open_it, restore))
     if troubled:
         yield Row("separator-attention", separator=True)
         yield Row("attention", text.NEEDS_ATTENTION, enabled=False)
         for status in troubled[:ATTENTION_LIMIT]:
             row = f"attention/{status.name}"
-            yield Row(row, _problem_line(status, zone), rows=_problem_verbs(row, status))
+            yield Row(row, _problem_line(status, zone), rows=problem_verbs(row, status))
         if len(troubled) > ATTENTION_LIMIT:
             more = text.more_in_servers(len(troubled) - ATTENTION_LIMIT)
             yield Row("attention-more", more, enabled=False)
@@ -205,7 +207,7 @@ def _verbs(parent: str, status: ServerStatus) -> tuple[Row, ...]:
     )
 
 
-def _problem_verbs(parent: str, status: ServerStatus) -> tuple[Row, ...]:
+def problem_verbs(parent: str, status: ServerStatus) -> tuple[Row, ...]:
     """The same and what the fault asks for, the one thing to do next first."""
     again, switch, log = _verbs(parent, status)
     config = Row(f"{parent}/{Verb.OPEN_CONFIG}", text.OPEN_CONFIG)
