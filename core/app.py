@@ -196,6 +196,7 @@ async def _serve(
             sessions=engine.sessions,
             search=catalogue,
             cache=storage.cache,
+            journal=storage.activity,
             counters=counters,
             version=__version__,
         )

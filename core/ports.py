@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from core.model.activity import CallRecord, KeptCall, Usage, Wanted
+from core.model.activity import KeptCall, Usage, Wanted
 from core.model.approvals import Judgement
 from core.model.config import Config, Problem, ServerConfig, ServerName
 from core.model.faults import Fault
@@ -73,6 +73,13 @@ class ConfigSource(Protocol):
         self, loaded: Callable[[Config], None], rejected: Callable[[ConfigProblem], None]
     ) -> None:
         """Report every later version of the file until cancelled."""
+
+    async def restore(self) -> None:
+        """Put the version in use where the file was deleted or cannot be used, and report it.
+
+        What stood there is kept beside it. Changes nothing where the file is in order. Raises
+        ConfigError when something else is in the way, ConfigNotWritten.
+        """
 
     async def set_enabled(self, name: ServerName, enabled: bool) -> None:
         """Change one entry of the file and report the new version before returning.
@@ -152,7 +159,8 @@ class Cache(Protocol):
 class Journal(Protocol):
     """Takes down what agents did; never waits, and loses records rather than grow."""
 
-    def record(self, record: CallRecord) -> None: ...
+    def record(self, server: str, tool: str, outcome: str, took: float, size: int) -> None:
+        """A tool call has ended after ``took`` seconds with a result of ``size`` bytes."""
 
 
 class Records(Protocol):

@@ -17,7 +17,7 @@ from core.gateway.streamable import Gateway
 from core.gateway.surface import LISTS_CHANGED, Surface
 from core.gateway.transparent import ServerSurface, tell_clients
 from core.model.config import ServerName
-from core.ports import Cache, Door, Sessions, ToolSearch
+from core.ports import Cache, Door, Journal, Sessions, ToolSearch
 from core.protocol.calls import Session
 from core.telemetry.counters import Counters
 
@@ -36,12 +36,13 @@ class Endpoint:
         cache: Cache,
         counters: Counters,
         version: str,
+        journal: Journal | None = None,
         builtins: Sequence[Builtin] = (),  # more tools for agents beside search and call
     ) -> None:
         self._door = door
         self._sessions = sessions
         self._clients = Clients(left=self._left)
-        record = Record(counters)
+        record = Record(counters, journal)
         self._router = Router(door, sessions, record)
         self._interests = Interests(self._router.live)
         self._stateless = Stateless(self._clients, record)

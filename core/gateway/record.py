@@ -11,6 +11,7 @@ from time import perf_counter
 
 import msgspec
 
+from core.ports import Journal
 from core.protocol.calls import Call, CallTimeout, Cancelled, ConnectionLost
 from core.protocol.codes import Code
 from core.protocol.trace import trace_id_of
@@ -67,12 +68,14 @@ _outcome = msgspec.json.Decoder(_Outcome)
 class Record:
     """Shared by the gateway, which sees requests, and the router, which sees servers."""
 
-    def __init__(self, counters: Counters) -> None:
+    def __init__(self, counters: Counters, journal: Journal | None = None) -> None:
+        """``journal``: takes down every finished tool call, if anything does."""
         self.requests = counters.requests
         self._refused = counters.requests_refused
         self._calls = counters.tool_calls
         self._durations = counters.tool_call_duration
         self.overhead = counters.proxy_overhead
+        self._journal = journal
         self.waits = 0
         for outcome in OUTCOMES:
             self.requests.start_at_zero("tools/call", outcome)
@@ -103,6 +106,10 @@ class Record:
                 self._durations.observe_traced(trace, took, server, tool, outcome)
             else:
                 self._durations.observe(took, server, tool, outcome)
+            if self._journal is not None:
+                reply = call.reply
+                size = len(reply.result) if reply is not None and reply.result else 0
+                self._journal.record(server, tool, outcome, took, size)
             return outcome
 
         return ended

@@ -16,7 +16,6 @@ class CallRecord:
     outcome: str
     took: float
     size: int = 0
-    client: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,9 @@ TIDY_EVERY = 600.0  # seconds between two looks at age and size, while there are
 ENDED_WELL = "success"
 
 
+_Row = tuple[float, str, str, str, float, int]  # when, server, tool, outcome, took, size
+
+
 @dataclass(frozen=True, slots=True)
 class Retention:
     """How long and how much: days, bytes of the whole file."""
@@ -37,15 +40,15 @@ class Activity:
         self.lost = 0  # records that found no room
         self._database = database
         self._retention = retention
-        self._waiting: list[CallRecord] = []
+        self._waiting: list[_Row] = []
         self._timer: asyncio.TimerHandle | None = None
         self._tidied = 0.0
 
-    def record(self, record: CallRecord) -> None:
+    def record(self, server: str, tool: str, outcome: str, took: float, size: int) -> None:
         if len(self._waiting) >= MOST_WAITING:
             self.lost += 1
             return
-        self._waiting.append(record)
+        self._waiting.append((time.time(), server, tool, outcome, took, size))
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(PACE, self.flush)
 
@@ -98,26 +101,20 @@ class Activity:
 
 
 def _write(
-    connection: sqlite3.Connection, batch: Sequence[CallRecord], retention: Retention | None
+    connection: sqlite3.Connection, batch: Sequence[_Row], retention: Retention | None
 ) -> None:
     connection.executemany(
-        "INSERT INTO call (at, server, tool, outcome, took, size, client)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?)",
-        [
-            (
-                *(each.at.timestamp(), each.server, each.tool, each.outcome),
-                *(each.took, each.size, each.client),
-            )
-            for each in batch
-        ],
+        "INSERT INTO call (at, server, tool, outcome, took, size) VALUES (?, ?, ?, ?, ?, ?)", batch
     )
+    used: dict[tuple[str, str], tuple[int, int, float]] = {}
+    for at, server, tool, outcome, _, _ in batch:
+        calls, errors, _ = used.get((server, tool), (0, 0, 0.0))
+        used[server, tool] = calls + 1, errors + (outcome != ENDED_WELL), at
     connection.executemany(
-        "INSERT INTO usage VALUES (?, ?, 1, ?, ?) ON CONFLICT (server, tool) DO UPDATE SET"
-        " calls = calls + 1, errors = errors + excluded.errors, last = max(last, excluded.last)",
-        [
-            (each.server, each.tool, each.outcome != ENDED_WELL, each.at.timestamp())
-            for each in batch
-        ],
+        "INSERT INTO usage VALUES (?, ?, ?, ?, ?) ON CONFLICT (server, tool) DO UPDATE SET"
+        " calls = calls + excluded.calls, errors = errors + excluded.errors,"
+        " last = max(last, excluded.last)",
+        [(*name, *numbers) for name, numbers in used.items()],
     )
     if retention is not None:
         _tidy(connection, retention)
@@ -139,7 +136,7 @@ def _tidy(connection: sqlite3.Connection, retention: Retention) -> None:
 
 def _calls(connection: sqlite3.Connection, wanted: Wanted) -> list[KeptCall]:
     found = connection.execute(
-        "SELECT id, at, server, tool, outcome, took, size, client FROM call"
+        "SELECT id, at, server, tool, outcome, took, size FROM call"
         " WHERE (:server IS NULL OR server = :server) AND (:tool IS NULL OR tool = :tool)"
         " AND (:outcome IS NULL OR outcome = :outcome) AND (:since IS NULL OR at >= :since)"
         " AND (:before IS NULL OR id < :before) ORDER BY id DESC LIMIT :limit",
@@ -155,7 +152,6 @@ def _calls(connection: sqlite3.Connection, wanted: Wanted) -> list[KeptCall]:
                 outcome=row[4],
                 took=row[5],
                 size=row[6],
-                client=row[7],
             ),
         )
         for row in found

@@ -35,8 +35,7 @@ STEPS: tuple[str, ...] = (
         tool TEXT NOT NULL,
         outcome TEXT NOT NULL,
         took REAL NOT NULL,          -- seconds
-        size INTEGER NOT NULL,       -- bytes of the result
-        client TEXT NOT NULL
+        size INTEGER NOT NULL        -- bytes of the result
     );
     CREATE INDEX call_at ON call (at);
     CREATE TABLE usage (

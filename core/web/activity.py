@@ -27,7 +27,6 @@ class CallJson(msgspec.Struct, frozen=True):
     outcome: str
     took: float
     size: int
-    client: str
 
 
 class ActivityData(msgspec.Struct, frozen=True):
@@ -92,7 +91,6 @@ def _call(kept: KeptCall) -> CallJson:
         record.outcome,
         round(record.took, 6),
         record.size,
-        record.client,
     )
 
 

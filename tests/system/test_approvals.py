@@ -292,3 +292,25 @@ async def test_the_database_is_private(turncoat: Turncoat) -> None:
         names = {row[0] for row in connection.execute("SELECT name FROM tool")}
     connection.close()
     assert names == {"read", "turn"}
+
+
+async def test_finished_calls_are_kept_and_read_page_by_page(turncoat: Turncoat) -> None:
+    """Newest first, filtered, in pages without gap or overlap, and still there after a restart."""
+    async with turncoat.running() as running:
+        for _ in range(3):
+            await _call(running, "/mcp/s/notes", "read")
+        await _call(running, "/mcp", "turn")
+        first = await running.get("/api/v1/activity?limit=3")
+        assert [call["tool"] for call in first["calls"]] == ["turn", "read", "read"]
+        assert {call["outcome"] for call in first["calls"]} == {"success"}
+        rest = await running.get(f"/api/v1/activity?before={first['next']}")
+        assert ([call["tool"] for call in rest["calls"]], rest["next"]) == (["read"], None)
+        none = await running.get("/api/v1/activity?tool=read&outcome=timeout")
+        assert none["calls"] == []
+    async with turncoat.running() as running:
+        used = {
+            each["tool"]: each["calls"] for each in (await running.get("/api/v1/usage"))["tools"]
+        }
+        assert used == {"read": 3, "turn": 1}
+        bad = await running.http.get("/api/v1/activity?limit=0")
+        assert bad.status_code == 400
