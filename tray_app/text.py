@@ -14,6 +14,7 @@ ENABLE = "Enable"
 DISABLE = "Disable"
 VIEW_LOG = "View log"
 OPEN_CONFIG = "Open the config file"
+RESTORE_CONFIG = "Restore the last good settings"
 COPY_ENDPOINT = "Copy endpoint URL"
 HOW_TO_SET = "How to give the missing value"
 
@@ -70,6 +71,10 @@ def quit_label(running: int) -> str:
     if running == 0:
         return "Quit"
     return "Quit (stops 1 server)" if running == 1 else f"Quit (stops {running} servers)"
+
+
+def many_need_you(count: int) -> str:
+    return f"{count} servers need you"
 
 
 LEAVE = "Quit (servers run on)"
