@@ -13,6 +13,7 @@ import click
 from core import __version__
 from core.errors import AlreadyRunning, McpProxyError
 from tray_app import report
+from tray_app.approval_commands import approve_server, approve_tools, diff
 from tray_app.attach_command import attach
 from tray_app.autostart_command import autostart
 from tray_app.client import Client
@@ -131,6 +132,9 @@ cli.add_command(tools)
 cli.add_command(attach)
 cli.add_command(autostart)
 cli.add_command(import_servers)
+servers.add_command(approve_server)
+tools.add_command(approve_tools)
+tools.add_command(diff)
 cli.add_command(connect)
 cli.add_command(disconnect)
 

@@ -314,3 +314,28 @@ async def test_finished_calls_are_kept_and_read_page_by_page(turncoat: Turncoat)
         assert used == {"read": 3, "turn": 1}
         bad = await running.http.get("/api/v1/activity?limit=0")
         assert bad.status_code == 400
+
+
+async def test_the_command_line_shows_and_agrees(turncoat: Turncoat) -> None:
+    """``tools diff`` shows what changed, ``approve`` wants a yes, and then it is offered again."""
+    async with turncoat.running() as running:
+        turncoat.write(_changed(description="Reads it all.\u202e"), TURN)
+        await _turn(running, waiting=True)
+        code, out, _ = await turncoat.home.command("tools", "diff", "notes:read")
+        assert code == 0
+        assert "changed since you approved it" in out
+        assert "- Reads one note." in out
+        assert "+ Reads it all.<U+202E>" in out
+        assert "cannot be seen" in out
+        code, out, err = await turncoat.home.command("servers", "approve", "notes")
+        assert (code, out) == (1, "")
+        assert "Nothing was approved" in err
+        assert await _listed(running) == {"turn"}
+        code, out, err = await turncoat.home.command("tools", "approve", "notes:read", "--yes")
+        assert (code, out) == (0, "notes:read: Ready, 2 tools\n"), err
+        assert await _listed(running) == {"read", "turn"}
+        code, out, _ = await turncoat.home.command("servers", "approve", "notes")
+        assert (code, out) == (0, "notes: nothing waits for your approval.\n")
+        code, _, err = await turncoat.home.command("tools", "diff", "notes:none")
+        assert code == 1
+        assert "lists no tool 'none'" in err
