@@ -80,6 +80,8 @@ async def stream(client: RawClient, message: Json) -> AsyncIterator[AsyncIterato
         assert answer.status_code == 200
 
         async def read() -> AsyncIterator[Json]:
+            if answer.headers["content-type"] == "application/json":
+                yield json.loads(await answer.aread())
             async for line in answer.aiter_lines():
                 if line.startswith("data: "):
                     yield json.loads(line[6:])

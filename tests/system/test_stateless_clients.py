@@ -22,7 +22,7 @@ LIMIT = 20.0
 
 @pytest.fixture
 async def running(home: Home) -> AsyncIterator[RunningProgram]:
-    home.configure({"one": {"command": COMMAND, "args": ARGS}})
+    home.configure({"one": {"command": COMMAND, "args": ARGS}}, quarantine_enabled=False)
     async with program(home) as started:
         await started.ready()
         yield started
