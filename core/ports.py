@@ -269,5 +269,9 @@ class ToolSearch(Protocol):
     ) -> Sequence[FoundTool]:
         """The best of ``tools`` that have one of the ``effects``."""
 
+    @property
+    def documents(self) -> int:
+        """Tools that are indexed now."""
+
     def prepare(self, tools: Mapping[str, Sequence[Tool]]) -> None:
         """Learn which tools may soon be searched, all that there are; returns at once."""

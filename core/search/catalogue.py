@@ -27,6 +27,10 @@ class Catalogue:
         self._expected: Tools = {}
         self._preparing = False
 
+    @property
+    def documents(self) -> int:
+        return sum(len(listed) for listed, _ in self._built.values())
+
     def prepare(self, tools: Tools) -> None:
         """Build in a thread what a search over any of these tools would need."""
         self._expected = tools

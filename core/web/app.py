@@ -63,7 +63,7 @@ def create_apps(
         records=records,
         loopback=Loopback(gateway, version),
         events=Events(door),
-        exporter=Exporter(counters, sessions, version),
+        exporter=Exporter(counters, sessions, search, version),
         logs=logs,
         version=version,
     )

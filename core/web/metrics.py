@@ -14,7 +14,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from core.model.status import Snapshot
-from core.ports import Sessions
+from core.ports import Sessions, ToolSearch
 from core.telemetry.counters import Counters
 from core.telemetry.families import Cell, Counter, Family, Histogram, frozen
 from core.telemetry.usage import usage
@@ -115,9 +115,12 @@ def _buckets(bounds: list[str], cell: Cell) -> list[tuple[str, float] | tuple[st
 class Exporter:
     """Takes the moments that are scraped; on the engine's loop."""
 
-    def __init__(self, counters: Counters, sessions: Sessions, version: str) -> None:
+    def __init__(
+        self, counters: Counters, sessions: Sessions, search: ToolSearch, version: str
+    ) -> None:
         self._counters = counters
         self._sessions = sessions
+        self._search = search
         self._build = present.build(version)
         self._started = time.monotonic()
         self._started_at = time.time()
@@ -134,6 +137,9 @@ class Exporter:
             *map(frozen, self._counters),
             *present.of_servers(snapshot, self._sessions),
             present.of_config(snapshot),
+            present.gauge(
+                "index_documents", "Tools that searches look through.", self._search.documents
+            ),
             present.gauge("sse_clients", "Clients that listen to /events.", sse_clients),
             present.gauge(
                 "tasks",

@@ -133,9 +133,12 @@ SUPERVISOR = Dashboard(
         ),
         Panel(
             "Tools",
-            "Tools of all ready servers. Fewer than usual: a server is not ready.",
+            "Tools of ready servers, and how many can be found. Fewer than usual: one is not ready.",
             "short",
-            (Query(now("tools", "instance", where=HOME), "{{instance}}"),),
+            (
+                Query(now("tools", "instance", where=HOME), "{{instance}}"),
+                Query(now("index_documents", "instance", where=HOME), "{{instance}}: found"),
+            ),
             "stat",
             3,
             4,

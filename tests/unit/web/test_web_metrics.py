@@ -20,6 +20,7 @@ from core.model.approvals import Review
 from core.model.config import ServerName
 from core.model.status import AdminState, Health, Level, Peer, Phase, ServerStatus, Snapshot
 from core.model.tools import Tool
+from core.search.catalogue import Catalogue
 from core.telemetry.counters import Counters
 from core.telemetry.families import Gauge
 from core.web.metrics import Exporter, Moment, page
@@ -58,7 +59,7 @@ class NoSessions:
 
 def moment(counters: Counters, *servers: ServerStatus) -> Moment:
     snapshot = Snapshot(boot="b", servers=MappingProxyType({each.name: each for each in servers}))
-    return Exporter(counters, NoSessions(), "1.2.3").moment(snapshot, 3, 4)
+    return Exporter(counters, NoSessions(), Catalogue(), "1.2.3").moment(snapshot, 3, 4)
 
 
 def by_name(metrics: Iterable[Metric]) -> dict[str, Metric]:
