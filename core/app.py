@@ -43,6 +43,7 @@ from core.upstream.connector import AnyConnector
 from core.upstream.conversation import Means
 from core.upstream.environment import SearchPath
 from core.upstream.ownership import new_mark, take_over
+from core.upstream.privates import PrivateConversations
 from core.upstream.reaper import Reaper
 from core.web.app import create_apps
 from core.web.serve import HttpServer, bind_tcp, bind_unix
@@ -191,6 +192,8 @@ async def _serve(
             approvals=storage.approvals,
         )
         catalogue = Catalogue()
+        privates = PrivateConversations(connector, engine)
+        parts.push_async_callback(privates.stop)
         gateway = Endpoint(
             door=engine,
             sessions=engine.sessions,

@@ -18,7 +18,7 @@ from core.model.notices import Notice
 from core.model.status import ConfigProblem, Peer, Snapshot
 from core.model.tools import Tool
 from core.protocol.annotations import Effect
-from core.protocol.calls import Session
+from core.protocol.calls import Ask, Session
 
 
 class Timer(Protocol):
@@ -234,6 +234,22 @@ class Sessions(Protocol):
     """The live conversations, for the data plane."""
 
     def get(self, name: str) -> Session | None: ...
+
+
+class Privates(Protocol):
+    """Conversations with a server that one client has for itself."""
+
+    async def open(
+        self, server: ServerName, capabilities: bytes, asked: Callable[[Ask], None]
+    ) -> Session:
+        """Another process or HTTP session of a server, which is told these capabilities (JSON).
+
+        ``asked`` takes what the server asks outside any call. Raises ConnectionLost when it
+        cannot be had, TooBusy when the server has as many as one may.
+        """
+
+    def close(self, session: Session) -> None:
+        """End it; one that has ended is left alone."""
 
 
 class Doctor(Protocol):

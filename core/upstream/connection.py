@@ -16,7 +16,7 @@ from core.ports import Link
 from core.protocol.calls import CallTimeout, ConnectionLost
 from core.upstream import classify
 from core.upstream.child import Child, Grace
-from core.upstream.conversation import Conversation, Means
+from core.upstream.conversation import SHARED, Conversation, Means, Terms
 from core.upstream.environment import MissingSecret, SearchPath, redacted
 from core.upstream.eras import Eras
 from core.upstream.handshake import BadHandshake, Era
@@ -52,7 +52,9 @@ class StdioConnector:
         self._starts = Starts()
         self.search_path = SearchPath(environ)
 
-    async def __call__(self, config: ServerConfig, link: Link) -> Fault | None:
+    async def __call__(
+        self, config: ServerConfig, link: Link, terms: Terms = SHARED
+    ) -> Fault | None:
         assert isinstance(config.transport, Stdio)
         path = await self.search_path.get()
         try:
@@ -69,7 +71,7 @@ class StdioConnector:
         try:
             mark = await self._reaper.ready()
             era = self._eras.of(config)
-            connection = _Connection(self, config, link, launch.marked(mark), turn, era)
+            connection = _Connection(self, config, link, launch.marked(mark), turn, era, terms)
             grace = AT_ONCE  # unless it ends in peace: being cancelled is no time to wait
             try:
                 fault = await connection.run(self._reaper)
@@ -102,6 +104,7 @@ class _Connection:
         launch: Launch,
         turn: Turn,
         era: Era,
+        terms: Terms,
     ) -> None:
         self._turn = turn
         self._era = era
@@ -112,7 +115,7 @@ class _Connection:
         self._patience: Patience | None = None
         self.child = Child(self)
         self.talk = Conversation(
-            connector.means, config, link, Lines(self.child.write), launch.secrets
+            connector.means, config, link, Lines(self.child.write), launch.secrets, terms
         )
 
     async def run(self, reaper: Reaper) -> Fault | None:

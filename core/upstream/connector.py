@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from core.model.config import Http, ServerConfig
 from core.model.faults import Fault
-from core.ports import Connector, Link
-from core.upstream.conversation import Means
+from core.ports import Link
+from core.upstream.connection import StdioConnector
+from core.upstream.conversation import SHARED, Means, Terms
 
 if TYPE_CHECKING:
     from core.upstream.http_connection import HttpConnector
@@ -19,18 +20,20 @@ if TYPE_CHECKING:
 class AnyConnector:
     """What HTTP needs is loaded when it is first needed, and not on the loop."""
 
-    def __init__(self, stdio: Connector, means: Means, environ: Mapping[str, str]) -> None:
+    def __init__(self, stdio: StdioConnector, means: Means, environ: Mapping[str, str]) -> None:
         self._stdio = stdio
         self._means = means
         self._environ = environ
         self._http: HttpConnector | None = None
 
-    async def __call__(self, config: ServerConfig, link: Link) -> Fault | None:
+    async def __call__(
+        self, config: ServerConfig, link: Link, terms: Terms = SHARED
+    ) -> Fault | None:
         if not isinstance(config.transport, Http):
-            return await self._stdio(config, link)
+            return await self._stdio(config, link, terms)
         await asyncio.to_thread(importlib.import_module, "core.upstream.http_connection")
         if self._http is None:
             from core.upstream.http_connection import HttpConnector
 
             self._http = HttpConnector(self._means, self._environ)
-        return await self._http(config, link)
+        return await self._http(config, link, terms)

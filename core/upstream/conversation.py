@@ -11,14 +11,16 @@ from core.model.config import ServerConfig
 from core.model.faults import Action
 from core.model.status import Concern, Peer
 from core.ports import Link
-from core.protocol.calls import CallTimeout, TooBusy
+from core.protocol.calls import Ask, CallTimeout, TooBusy
 from core.telemetry.counters import Counters
 from core.upstream.environment import redacted
 from core.upstream.handshake import (
     CHANGES,
     ENTRIES_LIMIT,
+    EVERYTHING,
     Era,
     Introduction,
+    Own,
     begin,
     list_everything,
     tools_of,
@@ -48,6 +50,21 @@ class Means:
     open_log: OpenLog
 
 
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Whom a connection is for: everybody, or one client.
+
+    ``capabilities`` is what its server is told that can be asked of us; ``asked`` takes what the
+    server asks outside any call, which is nobody's on a shared connection.
+    """
+
+    capabilities: bytes = EVERYTHING
+    asked: Callable[[Ask], None] | None = None
+
+
+SHARED = Terms()
+
+
 class Conversation:
     """Over one outlet, from the first word on. ``log`` is the server's own log."""
 
@@ -58,6 +75,7 @@ class Conversation:
         link: Link,
         outlet: Outlet,
         secrets: tuple[str, ...],
+        terms: Terms,
     ) -> None:
         loop = asyncio.get_running_loop()
         self.log = ServerLog(means.open_log(config), secrets, loop.time)
@@ -78,6 +96,8 @@ class Conversation:
         self._link = link
         self._secrets = secrets
         self._stamp = Stamp(means.version)
+        self._own = Own(means.version, terms.capabilities)
+        self.session.asks.alone = terms.asked
         self._introduction = Introduction("", "")
         self._hangs = 0  # requests in a row that were not answered in time
         self._stale: set[str] = set()  # lists the server said have changed
@@ -91,9 +111,7 @@ class Conversation:
 
         Raises BadHandshake, ConnectionLost, CallTimeout.
         """
-        self._introduction = await begin(
-            self.session, self._stamp, self._means.version, era, hopeless
-        )
+        self._introduction = await begin(self.session, self._stamp, self._own, era, hopeless)
         self.session.catalogue = await list_everything(self.session, self._stamp, self.violation)
 
     async def serve(self) -> None:

@@ -46,6 +46,14 @@ CHANGES = {
 """Which lists a notification makes stale."""
 
 
+# What a client of one shared connection may be able to do. What a certain one cannot, it says when
+# it is asked.
+EVERYTHING = (
+    b'{"sampling":{"tools":{},"context":{}},"elicitation":{"form":{},"url":{}},'
+    b'"roots":{"listChanged":true}}'
+)
+
+
 class BadHandshake(Exception):
     """The server answered, but not as MCP asks; ``str()`` says how."""
 
@@ -80,6 +88,14 @@ class Introduction:
     version: str
 
 
+@dataclass(frozen=True, slots=True)
+class Own:
+    """What we say of ourselves: our version, and as JSON what a server may ask of us."""
+
+    version: str
+    capabilities: bytes = EVERYTHING
+
+
 class Era(Enum):
     """How a server is spoken to, as far as that is known."""
 
@@ -89,7 +105,11 @@ class Era(Enum):
 
 
 async def begin(
-    session: Multiplexer, stamp: Stamp, client_version: str, era: Era, hopeless: Callable[[], bool]
+    session: Multiplexer,
+    stamp: Stamp,
+    own: Own,
+    era: Era,
+    hopeless: Callable[[], bool],
 ) -> Introduction:
     """Find out how to speak to the server, unless that is known; sets ``session.hello``.
 
@@ -115,7 +135,7 @@ async def begin(
         if hopeless():
             raise BadHandshake(f"it did not answer {DISCOVER}: {_text(reply.error)}")
     try:
-        return await shake_hands(session, client_version)
+        return await shake_hands(session, own)
     except BadHandshake:
         # One that was slow to start answers both questions late.
         hello = hello_of(asked.reply) if asked is not None else None
@@ -133,7 +153,7 @@ def _met(session: Multiplexer, hello: Hello) -> Introduction:
     return Introduction(introduction.name, introduction.version)
 
 
-async def shake_hands(session: Multiplexer, client_version: str) -> Introduction:
+async def shake_hands(session: Multiplexer, own: Own) -> Introduction:
     """``initialize`` and ``notifications/initialized``; sets ``session.hello``.
 
     Raises BadHandshake, or ConnectionLost when the server goes away meanwhile.
@@ -141,8 +161,8 @@ async def shake_hands(session: Multiplexer, client_version: str) -> Introduction
     params = msgspec.json.encode(
         {
             "protocolVersion": LATEST_STATEFUL,
-            "capabilities": {},
-            "clientInfo": {"name": "mcpproxy-tray", "version": client_version},
+            "capabilities": msgspec.Raw(own.capabilities),
+            "clientInfo": {"name": "mcpproxy-tray", "version": own.version},
         }
     )
     reply = await _reply(session.start("initialize", params, OURS))

@@ -17,7 +17,7 @@ from core.model.status import Concern
 from core.ports import Link
 from core.protocol.calls import CallTimeout, ConnectionLost
 from core.upstream import classify
-from core.upstream.conversation import Conversation, Means
+from core.upstream.conversation import SHARED, Conversation, Means, Terms
 from core.upstream.environment import MissingSecret, redacted, resolve, secrets_of
 from core.upstream.eras import Eras
 from core.upstream.handshake import BadHandshake
@@ -65,7 +65,9 @@ class HttpConnector:
         self.eras = Eras()
         self._environ = environ
 
-    async def __call__(self, config: ServerConfig, link: Link) -> Fault | None:
+    async def __call__(
+        self, config: ServerConfig, link: Link, terms: Terms = SHARED
+    ) -> Fault | None:
         assert isinstance(config.transport, Http)
         try:
             place = self._place(config.transport)
@@ -78,7 +80,8 @@ class HttpConnector:
             return Fault(FaultCode.UNSUPPORTED, f"Its url cannot be used: {error}.")
         except OSError as error:
             return Fault(FaultCode.TLS_FAILED, f"No certificate can be checked: {error}.")
-        connection = _Connection(self, config, link, place, Opener(place.route, context))
+        opener = Opener(place.route, context)
+        connection = _Connection(self, config, link, place, opener, terms)
         return await connection.run()
 
     def _place(self, transport: Http) -> Place:
@@ -105,6 +108,7 @@ class _Connection:
         link: Link,
         place: Place,
         opener: Opener,
+        terms: Terms,
     ) -> None:
         self._connector = connector
         self._config = config
@@ -117,7 +121,7 @@ class _Connection:
         heads = Heads(place.route, place.headers, place.login, connector.means.version)
         self._channel = Channel(config.name, place.route, place.path, heads, self)
         self._outlet = StreamableOutlet(self._channel)
-        self._talk = Conversation(connector.means, config, link, self._outlet, place.secrets)
+        self._talk = Conversation(connector.means, config, link, self._outlet, place.secrets, terms)
         self._channel.session = self._talk.session
 
     async def run(self) -> Fault | None:

@@ -90,17 +90,17 @@ class Multiplexer(Audience):
         self._unread = 0  # bytes written all the same, of what is no request
         self._endless = 0  # of those in flight
         self._held = False
-        self._asks = Asks(self._tell)
+        self.asks = Asks(self._tell)
 
     # --- the askers' side ---------------------------------------------------------------------
 
     @property
     def uses_roots(self) -> bool:
-        return self._asks.roots_asked
+        return self.asks.roots_asked
 
     @property
     def asks_clients(self) -> bool:
-        return self._asks.unattributed
+        return self.asks.unattributed
 
     @property
     def in_flight(self) -> int:
@@ -242,7 +242,7 @@ class Multiplexer(Audience):
     def lose(self) -> None:
         """The connection is over: everyone still waiting learns it at once."""
         self._lost = True
-        self._asks.lose()
+        self.asks.lose()
         if self._full is not None:
             self._full.cancel()
         unanswered = [*self._in_flight.values(), *self._waiting]
@@ -322,7 +322,7 @@ class Multiplexer(Audience):
         elif method == _ACKNOWLEDGED and self.hello.stateless:
             return
         elif method == "notifications/cancelled" and not self.hello.stateless:
-            self._asks.cancelled(params)
+            self.asks.cancelled(params)
         elif method.endswith(_FOR_ALL):
             self._notified(method, without_subscription(params) if self.hello.stateless else params)
         elif stream:
@@ -357,7 +357,7 @@ class Multiplexer(Audience):
         cause = self._in_flight.get(b"%d" % stream) if stream else None
         if cause is None or cause.call.caller == OURS:
             cause = cause_of(self._in_flight.values(), OURS)
-        self._asks.asked(request_id, method, params, cause)
+        self.asks.asked(request_id, method, params, cause)
 
     def _refuse(self, kind: str, head: bytes, tail: bytes, why: str) -> None:
         """Count what cannot be read; if it was an answer, its asker gets an error."""

@@ -22,6 +22,7 @@ STARTS_TASKS: dict[str, str] = {
     "core/engine/actor.py": "the connection of an actor, in the engine's task group",
     "core/engine/engine.py": "the watch on the config source, in the engine's task group",
     "core/upstream/http_open.py": "attempts to connect, all over before it returns",
+    "core/upstream/privates.py": "conversations of one client each, all ended by its stop",
     "core/upstream/http_pool.py": "opening connections, in the task group of the server's own task",
     "core/asgi.py": "the watch on one client, cancelled and awaited with the work it guards",
     "tray_app/bus.py": "questions to the session bus, kept in a set and bounded in time",

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.protocol.calls import CallTimeout, ConnectionLost
-from core.upstream.handshake import BadHandshake, list_everything, shake_hands, tools_of
+from core.upstream.handshake import BadHandshake, Own, list_everything, shake_hands, tools_of
 from core.upstream.multiplexer import Multiplexer
 from core.upstream.pending import Limits, Lines
 from core.upstream.stateless import Stamp
@@ -57,7 +57,7 @@ class Wire:
 async def test_what_a_server_says_of_itself_is_kept() -> None:
     """Version, capabilities, information and instructions, as bytes; then it is told so."""
     wire = Wire(initialize=[{"result": HELLO}])
-    introduction = await shake_hands(wire.session, "9")
+    introduction = await shake_hands(wire.session, Own("9"))
     assert (introduction.name, introduction.version) == ("s", "1")
     hello = wire.session.hello
     assert hello.protocol_version == "2025-06-18"
@@ -84,13 +84,13 @@ async def test_other_answers_are_no_hand_shake(reply: dict[str, Any], words: str
     """The words tell what it was, and nothing more is sent."""
     wire = Wire(initialize=[reply])
     with pytest.raises(BadHandshake, match=words):
-        await shake_hands(wire.session, "9")
+        await shake_hands(wire.session, Own("9"))
     assert len(wire.sent) == 1
 
 
 async def shaken(**replies: list[dict[str, Any]]) -> Wire:
     wire = Wire(initialize=[{"result": HELLO}], **replies)
-    await shake_hands(wire.session, "9")
+    await shake_hands(wire.session, Own("9"))
     wire.sent.clear()
     return wire
 
