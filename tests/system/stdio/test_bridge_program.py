@@ -1,0 +1,108 @@
+"""The bridge between a client that only knows stdio and the real program."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mcp import Client, StdioServerParameters
+from mcp.client.stdio import stdio_client
+
+from tests.program import PROGRAM, ROOT, Home, program
+from tests.system.stdio.client import stdio
+
+EXAMPLE = {"command": sys.executable, "args": ["-m", "tray_app.example_server"]}
+REFERENCE = {
+    "command": sys.executable,
+    "args": ["-m", "tests.fakes.reference_server", "stdio"],
+    "working_dir": str(ROOT),
+    "env": {"PYTHONPATH": str(ROOT)},
+}
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    home = Home(tmp_path)
+    home.configure({"one": EXAMPLE})
+    return home
+
+
+@pytest.mark.parametrize(("mode", "version"), [("legacy", "2025-11-25"), ("auto", "2026-07-28")])
+async def test_the_official_client_works_over_stdio(home: Home, mode: Any, version: str) -> None:
+    """Lists, calls and progress pass in either era, and it leaves without being killed."""
+    home.configure({"reference": REFERENCE})
+    command, *arguments = *PROGRAM, "stdio", "--server", "reference", *home.flags
+    server = StdioServerParameters(command=command, args=arguments, env=home.environ, cwd=str(ROOT))
+    progress: list[float] = []
+
+    async def see(done: float, _: float | None, __: str | None) -> None:
+        progress.append(done)
+
+    async with program(home) as running:
+        await running.ready()
+        async with Client(stdio_client(server), mode=mode) as client:
+            assert client.protocol_version == version
+            tools = (await client.list_tools()).tools
+            assert "test_simple_text" in {tool.name for tool in tools}
+            called = await client.call_tool("test_tool_with_progress", {}, progress_callback=see)
+            assert not called.is_error
+        assert progress == [0, 50, 100]
+
+
+async def test_without_an_engine_it_says_how_to_start_one(home: Home) -> None:
+    """The first request is answered by an error that names the command; nothing hangs."""
+    async with stdio(home) as client:
+        error = (await client.shake_hands())["error"]
+        assert error["message"] == "MCP Proxy Tray is not running. Start it with: mcpproxy-tray"
+
+
+async def test_an_engine_that_starts_a_little_later_is_waited_for(home: Home) -> None:
+    """At login the client may be there first."""
+    async with stdio(home, "--server", "one") as client:
+        client.ask_modern(1, "tools/list")
+        async with program(home):
+            answer = await client.answer(1)
+        # A machine under load may start the engine too late: then the answer says so.
+        late = "is not running" in answer.get("error", {}).get("message", "")
+        assert late or len(answer["result"]["tools"]) == 3
+
+
+async def test_an_engine_that_was_killed_and_started_again_is_used_again(home: Home) -> None:
+    """The session is opened anew without the client's doing, who is told to list again."""
+    async with stdio(home) as client:
+        async with program(home) as running:
+            await running.ready()
+            await client.shake_hands()
+            client.ask(1, "tools/list")
+            tools = (await client.answer(1))["result"]["tools"]
+            assert "call_tool" in {tool["name"] for tool in tools}
+            running.process.send_signal(signal.SIGKILL)
+            await running.process.wait()
+        async with program(home) as running:
+            await running.ready()
+            while (told := await client.hear()).get("method") != "notifications/tools/list_changed":
+                assert "id" not in told
+            wanted = {"name": "one:calculate", "args": {"expression": "6*7"}}
+            client.ask(2, "tools/call", name="call_tool", arguments=wanted)
+            result = (await client.answer(2))["result"]
+            assert "42" in result["content"][0]["text"]
+            assert await client.leave() == 0
+
+
+async def test_lines_that_are_no_messages_are_answered_as_such(home: Home) -> None:
+    """Not JSON, not an object, and no engine needed to say so; empty lines are nothing."""
+    async with stdio(home) as client:
+        for line in (b"hello", b"[]", b"\xff\xfe", b"{", b"17"):
+            client.say(b"")
+            client.say(line)
+            error = await client.hear()
+            assert (error["id"], error["error"]["code"]) == (None, -32700)
+
+
+async def test_a_server_that_is_not_there_is_named(home: Home) -> None:
+    """The engine's own words reach the client."""
+    async with program(home), stdio(home, "--server", "nobody") as client:
+        assert "nobody" in (await client.shake_hands())["error"]["message"]
