@@ -73,7 +73,7 @@ class Cutter:
             long = _measured(bytes(result), limit)
         if long is None:
             return reply
-        key = secrets.token_urlsafe(16)
+        key = new_key()
         if len(long.text) <= limit and long.text:
             kept = long.structured
             notice = (
@@ -89,8 +89,12 @@ class Cutter:
                 f'The rest: read_cache(key="{key}", offset={end}), for 2 hours.]'
             )
             content = [_as_text(kept[:end]), _as_text(notice), *long.others]
-        await self._cache.put(key, kept.encode(errors="surrogatepass"), KEPT_FOR)
+        await self.keep(key, kept)
         return Reply(result=msgspec.json.encode({"content": content, **long.members}))
+
+    async def keep(self, key: str, text: str) -> None:
+        """Have a text readable under a new key."""
+        await self._cache.put(key, text.encode(errors="surrogatepass"), KEPT_FOR)
 
     async def read(self, key: str, offset: int, limit: int | None) -> tuple[str, str] | None:
         """A page of what was cut off, and a sentence on where it is from; None if unknown."""
@@ -103,6 +107,11 @@ class Cutter:
         end = offset + len(text)
         rest = f"Next: offset={end}." if end < total else "That is the end."
         return text, f"[Characters {offset} to {end} of {total}. {rest}]"
+
+
+def new_key() -> str:
+    """A name for what is kept, which nobody can guess."""
+    return secrets.token_urlsafe(16)
 
 
 def _page(limit: int) -> int:

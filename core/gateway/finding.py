@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from core.gateway.cutting import NOTICE, Cutter, new_key
 from core.gateway.scope import Scope
 from core.gateway.signature import signature
 from core.model.status import Phase, ServerStatus
@@ -58,12 +59,13 @@ Shown = dict[str, object]
 class Finder:
     """Finds and describes the tools of one scope."""
 
-    def __init__(self, scope: Scope, search: ToolSearch) -> None:
+    def __init__(self, scope: Scope, search: ToolSearch, cutter: Cutter) -> None:
         self._scope = scope
         self._search = search
+        self._cutter = cutter
 
-    async def retrieve(self, asked: Retrieve, limit: int, most: int) -> bytes:
-        """The best hits as JSON of at most ``most`` characters (0: any number).
+    async def retrieve(self, asked: Retrieve, limit: int) -> bytes:
+        """The best hits as JSON, within the limit of answers.
 
         Raises CannotDo when what is asked for makes no sense.
         """
@@ -100,9 +102,9 @@ class Finder:
             answer["servers"] = {name: len(tools) for name, tools in everything.items()}
         if absent := self._absent(asked.server):
             answer["not_searched"] = absent  # so that the model knows to look again, or to ask
-        return _fitting(answer, [show(server, tool) for server, tool in found], most)
+        return await self._fitting(answer, [show(server, tool) for server, tool in found])
 
-    def describe(self, ids: Sequence[str], most: int) -> bytes:
+    async def describe(self, ids: Sequence[str]) -> bytes:
         """Everything about a few tools, as JSON. Raises CannotDo."""
         if not 1 <= len(ids) <= MOST_DESCRIBED:
             raise CannotDo(f"Give 1 to {MOST_DESCRIBED} tool_ids.")
@@ -113,7 +115,31 @@ class Finder:
                 described.append(full(server, tool))
             except CannotDo as why:
                 described.append({"tool_id": tool_id[:200], "error": str(why)})
-        return _fitting({}, described, most)
+        return await self._fitting({}, described)
+
+    async def _fitting(self, answer: Shown, tools: Sequence[Shown]) -> bytes:
+        """The answer with as many tools, the first first, as the limit leaves room for.
+
+        The first is always told, however long; those left out can be read on.
+        """
+        most = self._cutter.limit
+        room = most - len(msgspec.json.encode(answer)) - NOTICE
+        texts = [msgspec.json.encode(tool) for tool in tools]
+        told = 0
+        for text in texts:
+            room -= len(text) + 1
+            if most and told and room < 0:
+                break
+            told += 1
+        rest = texts[told:]
+        more: Shown = {}
+        if rest:
+            key = new_key()
+            await self._cutter.keep(key, b"\n".join(rest).decode())
+            more = {"left_out": len(rest), "the_rest": f'read_cache(key="{key}")'}
+        return msgspec.json.encode(
+            {"tools": list(map(msgspec.Raw, texts[:told])), **answer, **more}
+        )
 
     def tool(self, tool_id: str) -> tuple[str, Tool]:
         """The tool of an id. Raises CannotDo, with what to do instead."""
@@ -231,22 +257,3 @@ def short(text: str) -> str:
             break
         kept += f"{sentence} "
     return kept.strip() or f"{text[: SHORT_DESCRIPTION - 1]}…"
-
-
-def _fitting(answer: Shown, tools: Sequence[Shown], most: int) -> bytes:
-    """The answer with as many of the tools, the first first, as the limit leaves room for.
-
-    The first is always told, however long.
-    """
-    room = most - len(msgspec.json.encode(answer)) - 100 if most else 0
-    kept: list[msgspec.Raw] = []
-    for tool in tools:
-        raw = msgspec.json.encode(tool)
-        room -= len(raw)
-        if most and kept and room < 0:
-            break
-        kept.append(msgspec.Raw(raw))
-    told: Shown = {"tools": kept, **answer}
-    if len(kept) < len(tools):
-        told["left_out"] = len(tools) - len(kept)  # ask for fewer, or in less detail
-    return msgspec.json.encode(told)

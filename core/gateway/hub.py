@@ -99,8 +99,8 @@ class HubSurface:
         self._router = scope.router
         self._version = version
         self._interests = interests
-        self._finder = Finder(scope, search)
         self._cutter = Cutter(cache, lambda: self._router.door.snapshot.config.tool_response_limit)
+        self._finder = Finder(scope, search, self._cutter)
         self._more = more
         entries = [*ENTRIES, *(each.entry for each in more.values())]
         self._builtin_tools = msgspec.json.encode({"tools": entries})
@@ -227,12 +227,15 @@ class HubSurface:
         limit = asked.limit
         if limit is None:
             limit = self._router.door.snapshot.config.tools_limit
-        return text_result((await self._finder.retrieve(asked, limit, self._cutter.limit)).decode())
+        return await self._limited(await self._finder.retrieve(asked, limit))
 
     async def _describe_tool(self, arguments: bytes) -> bytes:
         asked = msgspec.json.decode(arguments, type=Describe)
-        described = self._finder.describe(asked.tool_ids, self._cutter.limit)
-        whole = Reply(result=text_result(described.decode()))
+        return await self._limited(await self._finder.describe(asked.tool_ids))
+
+    async def _limited(self, told: bytes) -> bytes:
+        """A single tool can be longer than the limit."""
+        whole = Reply(result=text_result(told.decode()))
         return bytes((await self._cutter.shape(whole)).result or b"")
 
     async def _read_cache(self, arguments: bytes) -> bytes:

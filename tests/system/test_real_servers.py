@@ -116,7 +116,7 @@ async def test_all_servers_tools_are_found_and_called_by_id(servers: Home) -> No
         await running.ready()
         async with client(running.endpoint) as session:
             names = {tool.name for tool in (await session.list_tools()).tools}
-            assert names == {"retrieve_tools", "call_tool"}
+            assert {"retrieve_tools", "call_tool"} < names
             for query, (tool_id, arguments) in wanted.items():
                 found = await session.call_tool("retrieve_tools", {"query": query, "limit": 5})
                 ids = [hit["tool_id"] for hit in json.loads(text_of(found))["tools"]]
