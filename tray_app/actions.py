@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from core.model.config import ServerName
-from core.model.intents import Intent, RestartServer, SetEnabled, Shutdown
+from core.model.intents import (
+    ApproveServer,
+    Intent,
+    RestartServer,
+    RestoreConfig,
+    SetEnabled,
+    Shutdown,
+)
 
 
 class Verb(StrEnum):
@@ -20,6 +27,9 @@ class Verb(StrEnum):
     DISABLE = ":disable"
     VIEW_LOG = ":view-log"
     OPEN_CONFIG = ":open-config"
+    RESTORE_CONFIG = ":restore-config"
+    REVIEW = ":review"
+    APPROVE = ":approve"  # followed by = and the hash of what was shown
     HELP = ":help"
     COPY_ENDPOINT = ":copy-endpoint"
     QUIT = ":quit"
@@ -49,7 +59,14 @@ class CopyEndpoint:
     """Put the endpoint's URL on the clipboard."""
 
 
-LocalCommand = OpenLog | OpenConfig | OpenHelp | CopyEndpoint
+@dataclass(frozen=True, slots=True)
+class OpenReview:
+    """Show what waits for approval at the server, with what changed and what is suspicious."""
+
+    name: ServerName
+
+
+LocalCommand = OpenLog | OpenConfig | OpenHelp | OpenReview | CopyEndpoint
 Command = Intent | LocalCommand
 
 
@@ -57,6 +74,9 @@ def command_of(row_id: str) -> Command | None:
     """What a click on the row asks for; None for rows that only say something."""
     *path, last = row_id.split("/")
     name = ServerName(path[-1]) if path else ServerName("")
+    verb, _, seen = last.partition("=")
+    if verb == Verb.APPROVE:
+        return ApproveServer(name, seen)
     match last:
         case Verb.RESTART:
             return RestartServer(name)
@@ -68,6 +88,10 @@ def command_of(row_id: str) -> Command | None:
             return OpenLog(name)
         case Verb.OPEN_CONFIG:
             return OpenConfig()
+        case Verb.RESTORE_CONFIG:
+            return RestoreConfig()
+        case Verb.REVIEW:
+            return OpenReview(name)
         case Verb.HELP:
             return OpenHelp(name)
         case Verb.COPY_ENDPOINT:

@@ -22,6 +22,7 @@ from core.model.intents import (
     RemoveServer,
     ReplaceConfig,
     RestartServer,
+    RestoreConfig,
     RetryNow,
     SetEnabled,
     SetQuarantined,
@@ -170,6 +171,8 @@ class Tray:
             case CopyEndpoint():
                 self._copy_endpoint()
             case RestartServer() | RetryNow() | SetEnabled() | Show() | Shutdown():
+                self._submit(command)
+            case RestoreConfig():
                 self._submit(command)
             case SetQuarantined() | ApproveTools() | ApproveServer():
                 self._submit(command)

@@ -16,10 +16,29 @@ VIEW_LOG = "View log"
 OPEN_CONFIG = "Open the config file"
 RESTORE_CONFIG = "Restore the last good settings"
 COPY_ENDPOINT = "Copy endpoint URL"
+REVIEW = "Review what waits"
+REVIEW_FAILED = "What waits could not be shown"
+APPROVE_SERVER = "Approve this server"
 HOW_TO_SET = "How to give the missing value"
 
 LABEL_LIMIT = 100
 """Characters in a menu line; longer ones make the menu wider than small screens."""
+
+
+def approve_tools(count: int) -> str:
+    return "Approve this tool" if count == 1 else f"Approve these {count} tools"
+
+
+def waiting_tool(name: str, changed: bool) -> str:
+    return one_line(f"{name} - changed" if changed else f"{name} - new")
+
+
+def more_tools(count: int) -> str:
+    return f"and {count} more tools"
+
+
+def storage_problem(problem: str) -> str:
+    return one_line(f"Approvals and history are not saved: {problem}")
 
 
 def what_means(code: str) -> str:

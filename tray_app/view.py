@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 from enum import StrEnum
@@ -21,6 +21,9 @@ ATTENTION_LIMIT = 8
 """Problem rows at the top of the menu; the others are counted and found under Servers."""
 
 TOOLTIP_PROBLEMS = 4
+
+TOOLS_SHOWN = 6
+"""Tools that wait for approval, by name; the others are counted."""
 
 
 class IconState(StrEnum):
@@ -88,7 +91,7 @@ def _icon(snapshot: Snapshot, statuses: Sequence[ServerStatus]) -> IconState:
     if snapshot.endpoint is None:
         return IconState.OFFLINE
     shown = [_icon_of(status) for status in statuses]
-    if snapshot.config_problem is not None:
+    if snapshot.config_problem is not None or snapshot.storage_problem:
         shown.append(IconState.ATTENTION)
     for worst in (IconState.ERROR, IconState.ATTENTION, IconState.STARTING):
         if worst in shown:
@@ -115,6 +118,8 @@ def _tooltip(snapshot: Snapshot, troubled: Sequence[ServerStatus], zone: tzinfo 
     lines = []
     if snapshot.config_problem is not None:
         lines.append(text.config_problem(str(snapshot.config_problem)))
+    if snapshot.storage_problem:
+        lines.append(text.storage_problem(snapshot.storage_problem))
     lines += [_problem_line(status, zone) for status in troubled[:TOOLTIP_PROBLEMS]]
     if len(troubled) > TOOLTIP_PROBLEMS:
         lines.append(text.more_in_servers(len(troubled) - TOOLTIP_PROBLEMS))
@@ -134,6 +139,8 @@ def _menu(
         restore = Row(f"config/{Verb.RESTORE_CONFIG}", text.RESTORE_CONFIG)
         problem = text.config_problem(str(snapshot.config_problem))
         yield Row("config", problem, rows=(open_it, restore))
+    if snapshot.storage_problem:
+        yield Row("storage", text.storage_problem(snapshot.storage_problem), enabled=False)
     if troubled:
         yield Row("separator-attention", separator=True)
         yield Row("attention", text.NEEDS_ATTENTION, enabled=False)
@@ -207,6 +214,24 @@ def _verbs(parent: str, status: ServerStatus) -> tuple[Row, ...]:
     )
 
 
+def _approval(parent: str, status: ServerStatus) -> Iterator[Row]:
+    """What waits, by name; looking at it comes before agreeing to it.
+
+    The row that agrees carries the hash of what it is about, so it means that and nothing else.
+    """
+    review = status.review
+    waiting = [*((name, True) for name in review.changed), *((n, False) for n in review.pending)]
+    for name, changed in waiting[:TOOLS_SHOWN]:
+        yield Row(f"{parent}/:tool={name}", text.waiting_tool(name, changed), enabled=False)
+    if len(waiting) > TOOLS_SHOWN:
+        more = text.more_tools(len(waiting) - TOOLS_SHOWN)
+        yield Row(f"{parent}/:tools", more, enabled=False)
+    if review.hash:
+        yield Row(f"{parent}/{Verb.REVIEW}", text.REVIEW)
+        label = text.APPROVE_SERVER if review.quarantined else text.approve_tools(len(waiting))
+        yield Row(f"{parent}/{Verb.APPROVE}={review.hash}", label)
+
+
 def problem_verbs(parent: str, status: ServerStatus) -> tuple[Row, ...]:
     """The same and what the fault asks for, the one thing to do next first."""
     again, switch, log = _verbs(parent, status)
@@ -219,6 +244,8 @@ def problem_verbs(parent: str, status: ServerStatus) -> tuple[Row, ...]:
             return (log, again, switch, *explain)
         case Action.CONFIGURE | Action.LOGIN:  # a key belongs into the file
             return (config, again, log, switch, *explain)
+        case Action.APPROVE:
+            return (*_approval(parent, status), log, switch)
         case Action.SET_SECRET:
             how = Row(f"{parent}/{Verb.HELP}", text.HOW_TO_SET)
             return (how, config, again, log, switch)

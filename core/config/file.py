@@ -60,6 +60,7 @@ class ConfigFile:
         self._lock = asyncio.Lock()  # one reading or writing of the file at a time
         self._new_key = secrets.token_hex(32)  # for a file that has no api_key
         self._active: tuple[bytes, Config] | None = None  # with the digest of the content
+        self._good = b""  # the content of the version in use
         self._reported: bytes | tuple[Problem, ...] | None = None  # content or problems
         self._blind = False  # the system gives us no notice of changes
         self._loaded: Callable[[Config], None] = _to_nobody
@@ -127,6 +128,21 @@ class ConfigFile:
             if version.digest != self._reported:
                 self._loaded(self._accept(version))
 
+    async def restore(self) -> None:
+        """Put the version in use where the file was deleted or cannot be used, and report it.
+
+        What stood there is kept as ``NAME.bak``. Raises ConfigError, ConfigNotWritten.
+        """
+        async with self._lock:
+            try:
+                version = await asyncio.to_thread(self._restore, self._good)
+            except disk.NotAFile as error:
+                raise self._unusable(error) from error
+            except OSError as error:
+                raise ConfigNotWritten(str(self.path), error) from error
+            if version.digest != self._reported:
+                self._loaded(self._accept(version))
+
     async def show(self) -> ConfigShown:
         """The file as it is on disk, secrets masked. Raises ConfigError when it cannot be used."""
         async with self._lock:
@@ -188,6 +204,7 @@ class ConfigFile:
     def _accept(self, version: _Version) -> Config:
         """Make a version the one in use; it gets a new revision if its content is new."""
         self._reported = version.digest
+        self._good = version.document.text.encode()
         if self._active is None:
             self._active = version.digest, replace(version.outcome.config, revision=1)
         elif self._active[0] != version.digest:
@@ -225,7 +242,7 @@ class ConfigFile:
         except FileNotFoundError:
             message = (
                 "the file was deleted; the last good settings stay active. "
-                f"Bring it back, perhaps from {self.path.name}.bak"
+                "Restore it from the tray's menu, or bring it back"
             )
         except (disk.NotAFile, OSError) as error:
             message = (
@@ -280,8 +297,25 @@ class ConfigFile:
             with suppress(disk.ChangedOnDisk):
                 disk.replace(self.path, after, expected=version.document.text.encode())
                 return changed
-        problem = Problem("", "another program keeps changing the file: try again in a moment")
-        raise ConfigError(str(self.path), [problem])
+        raise self._kept_changing()
+
+    def _restore(self, good: bytes) -> _Version:
+        for _ in range(_MOST_ATTEMPTS):
+            try:
+                found = disk.read(self.path)
+            except FileNotFoundError:
+                found = None
+            if found is not None:
+                with suppress(ConfigError):
+                    return self._check(found)  # it is in order
+            with suppress(disk.ChangedOnDisk):
+                disk.replace(self.path, good, expected=found)
+                return self._check(good)
+        raise self._kept_changing()
+
+    def _kept_changing(self) -> ConfigError:
+        words = "another program keeps changing the file: try again in a moment"
+        return ConfigError(str(self.path), [Problem("", words)])
 
     def _unusable(self, error: Exception) -> ConfigError | PermissionProblem:
         if isinstance(error, OSError) and error.errno in _NOT_PERMITTED:

@@ -24,6 +24,7 @@ from core.model.intents import (
     RemoveServer,
     ReplaceConfig,
     RestartServer,
+    RestoreConfig,
     RetryNow,
     SetEnabled,
     SetQuarantined,
@@ -94,6 +95,8 @@ class Engine:
                 await self._approve(intent)
             case AddServers() | ChangeServer() | RemoveServer() | ReplaceConfig():
                 await self._source.edit(intent)
+            case RestoreConfig():
+                await self._source.restore()
             case Show():
                 self.store.notice(NoticeCode.SHOW)
             case Shutdown():

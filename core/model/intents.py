@@ -73,6 +73,11 @@ class ReplaceConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class RestoreConfig:
+    """Put the settings that are active back where the config file was deleted or is broken."""
+
+
+@dataclass(frozen=True, slots=True)
 class ApproveTools:
     """Agree to tools as they were seen: each by its name and the ``Tool.hash`` of then."""
 
@@ -101,7 +106,7 @@ class Shutdown:
 ServerIntent = RestartServer | RetryNow | SetEnabled
 ApprovalIntent = SetQuarantined | ApproveTools | ApproveServer
 FileIntent = AddServers | ChangeServer | RemoveServer | ReplaceConfig
-Intent = ServerIntent | ApprovalIntent | FileIntent | Show | Shutdown
+Intent = ServerIntent | ApprovalIntent | FileIntent | RestoreConfig | Show | Shutdown
 
 
 def allowed(status: ServerStatus) -> frozenset[type[ServerIntent]]:

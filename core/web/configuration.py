@@ -11,7 +11,7 @@ import msgspec
 
 from core.errors import ConfigError
 from core.model.config import Problem
-from core.model.intents import ReplaceConfig
+from core.model.intents import ReplaceConfig, RestoreConfig
 from core.web import wire
 from core.web.actions import AcceptedData, submit
 from core.web.body import read_json
@@ -61,6 +61,10 @@ async def validate(site: Site, request: Request) -> Response:
 async def apply(site: Site, request: Request) -> Response:
     body = await read_json(request, ApplyBody)
     return success(AcceptedData(await submit(site, ReplaceConfig(body.text, body.digest))), 202)
+
+
+async def restore(site: Site, _: Request) -> Response:
+    return success(AcceptedData(await submit(site, RestoreConfig())), 202)
 
 
 def _shown(problems: Sequence[Problem]) -> tuple[wire.ProblemJson, ...]:

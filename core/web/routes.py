@@ -36,6 +36,7 @@ class StatusData(msgspec.Struct, frozen=True, kw_only=True):
     endpoint: str | None
     config_revision: int
     config_problem: wire.ConfigProblemJson | None
+    storage_problem: str
     stats: wire.StatsJson
 
 
@@ -74,6 +75,7 @@ async def status(site: Site, _: Request) -> Response:
             endpoint=snapshot.endpoint,
             config_revision=snapshot.config.revision,
             config_problem=wire.config_problem_json(snapshot.config_problem),
+            storage_problem=snapshot.storage_problem,
             stats=wire.stats_json(snapshot),
         )
     )
@@ -159,6 +161,7 @@ ROUTES: tuple[Route[Site], ...] = (
     Route("GET", "/api/v1/config", configuration.show, "The config file's text, masked."),
     Route("POST", "/api/v1/config/validate", configuration.validate, "What is wrong with a text."),
     Route("POST", "/api/v1/config/apply", configuration.apply, "Replace the text that was seen."),
+    Route("POST", "/api/v1/config/restore", configuration.restore, "Undo its loss or mistakes."),
     Route("GET", "/api/v1/logging", logs.levels, "The log levels in use."),
     Route("POST", "/api/v1/logging", logs.change_level, "Change a log level until the end."),
     Route("GET", "/api/v1/diagnostics", diagnostics, "What is wrong, why, and what to do."),

@@ -58,6 +58,10 @@ class FakeSource:
         entry = replace(self.config.servers[name], enabled=enabled)
         self.write(*{**self.config.servers, name: entry}.values())
 
+    async def restore(self) -> None:
+        """The version in use is the file's again."""
+        self._loaded(self.config)
+
     async def edit(self, edit: FileIntent) -> None:
         """Only what tests of the engine need: entries go."""
         assert isinstance(edit, RemoveServer)

@@ -175,6 +175,28 @@ async def test_f49_a_deleted_file_is_no_wish_to_have_no_servers(scene: SceneMake
         await stands(play, before)
 
 
+async def test_f49_a_lost_or_broken_file_is_restored_when_asked_for(scene: SceneMaker) -> None:
+    """Deleted, or with a mistake in it: back as it was, nobody restarted; what stood there is
+    kept, and in a file that is in order nothing is changed."""
+    async with scene({"steady": entry()}) as play:
+        before = await play.ready()
+        good = text_of(play.home)
+        play.home.config_file.unlink()
+        await play.until(sees("Restore it from the tray's menu"))
+        await play.running.post("/api/v1/config/restore")
+        await play.until(is_well)
+        assert text_of(play.home) == good
+        play.home.write("{ broken")
+        await play.until(lambda world: not is_well(world))
+        await play.running.post("/api/v1/config/restore")
+        await play.until(is_well)
+        assert text_of(play.home) == good
+        assert play.home.config_file.with_name("mcp_config.json.bak").read_text() == "{ broken"
+        await play.running.post("/api/v1/config/restore")
+        assert text_of(play.home) == good
+        await stands(play, before)
+
+
 async def test_f49_an_editor_that_deletes_before_it_writes_is_not_taken_at_its_word(
     scene: SceneMaker,
 ) -> None:

@@ -26,6 +26,7 @@ from core.model.intents import (
     ApproveTools,
     Intent,
     RestartServer,
+    RestoreConfig,
     RetryNow,
     SetEnabled,
     SetQuarantined,
@@ -187,6 +188,8 @@ def _request(intent: Intent) -> tuple[str, object]:
             verb = "restart"
         case SetEnabled(name, enabled):
             verb = "enable" if enabled else "disable"
+        case RestoreConfig():
+            return "/api/v1/config/restore", None
         case SetQuarantined(name, quarantined):
             verb = "quarantine" if quarantined else "unquarantine"
         case ApproveTools(name, seen):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from core.model.config import Problem, ServerName
 from core.model.faults import Fault, FaultCode
-from core.model.intents import RestartServer, SetEnabled, allowed
+from core.model.intents import RestartServer, RestoreConfig, SetEnabled, allowed
 from core.model.status import (
     ConfigProblem,
     EnginePhase,
@@ -233,7 +233,11 @@ def test_config_problem_is_a_line_that_opens_the_file() -> None:
     view = view_of(world(problem=BROKEN_FILE))
     line = row(view, "config")
     assert "mcpServers[0].url: bad (line 3)" in line.label
-    assert [each.label for each in line.rows] == ["Open the config file"]
+    assert [each.label for each in line.rows] == [
+        "Open the config file",
+        "Restore the last good settings",
+    ]
+    assert command_of(line.rows[1].id) == RestoreConfig()
 
 
 def test_many_problems_are_cut_and_counted() -> None:
