@@ -20,7 +20,7 @@ from core.upstream import classify
 from core.upstream.conversation import SHARED, Conversation, Means, Terms
 from core.upstream.environment import MissingSecret, redacted, resolve, secrets_of
 from core.upstream.eras import Eras
-from core.upstream.handshake import BadHandshake
+from core.upstream.handshake import BadHandshake, Era
 from core.upstream.http_channel import Channel
 from core.upstream.http_farewell import Farewell
 from core.upstream.http_faults import not_connected
@@ -29,6 +29,7 @@ from core.upstream.http_open import Opener
 from core.upstream.http_outlet import StreamableOutlet
 from core.upstream.http_pool import Pool
 from core.upstream.http_route import Route, UnusableProxy, UnusableUrl, login_of, route_to
+from core.upstream.http_sse import SseOutlet
 from core.upstream.http_streams import Standing
 from core.upstream.http_trust import trust
 
@@ -63,6 +64,7 @@ class HttpConnector:
     def __init__(self, means: Means, environ: Mapping[str, str]) -> None:
         self.means = means
         self.eras = Eras()
+        self.legacy: set[Http] = set()  # those that turned out to speak the oldest transport
         self._environ = environ
 
     async def __call__(
@@ -81,8 +83,14 @@ class HttpConnector:
         except OSError as error:
             return Fault(FaultCode.TLS_FAILED, f"No certificate can be checked: {error}.")
         opener = Opener(place.route, context)
-        connection = _Connection(self, config, link, place, opener, terms)
-        return await connection.run()
+        legacy = config.transport.protocol == "sse" or config.transport in self.legacy
+        connection = _Connection(self, config, link, place, opener, terms, legacy)
+        fault = await connection.run()
+        if legacy or config.transport.protocol != "auto" or not connection.may_be_legacy:
+            return fault
+        older = _Connection(self, config, link, place, opener, terms, legacy=True)
+        later = await older.run()
+        return later if older.was_ready or link.closing.done() else fault
 
     def _place(self, transport: Http) -> Place:
         """Raises MissingSecret, UnusableUrl, UnusableProxy."""
@@ -109,6 +117,7 @@ class _Connection:
         place: Place,
         opener: Opener,
         terms: Terms,
+        legacy: bool,
     ) -> None:
         self._connector = connector
         self._config = config
@@ -118,11 +127,24 @@ class _Connection:
         self._fault: Fault | None = None  # what ended it
         self._last: Fault | None = None  # what the last request that failed told
         self._failures = 0  # in a row
+        self._status = 0  # of the last answer
         heads = Heads(place.route, place.headers, place.login, connector.means.version)
         self._channel = Channel(config.name, place.route, place.path, heads, self)
-        self._outlet = StreamableOutlet(self._channel)
+        self._outlet: StreamableOutlet | SseOutlet
+        self._outlet = SseOutlet(self._channel) if legacy else StreamableOutlet(self._channel)
         self._talk = Conversation(connector.means, config, link, self._outlet, place.secrets, terms)
         self._channel.session = self._talk.session
+
+    @property
+    def was_ready(self) -> bool:
+        return self._talk.peer is not None
+
+    @property
+    def may_be_legacy(self) -> bool:
+        """Whether a server answered that may know only the transport of 2024-11-05 (2025-11-25,
+        basic/transports#backwards-compatibility)."""
+        ended = self._link.closing.done() or self.was_ready
+        return not ended and self._status in (400, 404, 405) and self._last is not None
 
     async def run(self) -> Fault | None:
         """Returns why it ended."""
@@ -151,8 +173,15 @@ class _Connection:
         try:
             async with asyncio.timeout(self._config.init_timeout):
                 era = self._connector.eras.of(self._config)
+                if isinstance(self._outlet, SseOutlet):
+                    era = Era.STATEFUL
+                    if not await self._outlet.open():
+                        return self._last
                 await self._talk.open(era, self._hopeless)
-            if not self._talk.session.hello.stateless:
+            if isinstance(self._outlet, SseOutlet):
+                assert isinstance(self._config.transport, Http)
+                self._connector.legacy.add(self._config.transport)
+            elif not self._talk.session.hello.stateless:
                 standing.ask()
             await self._talk.serve()
         except (TimeoutError, CallTimeout):
@@ -168,6 +197,8 @@ class _Connection:
             return self._fault
         finally:
             standing.close()
+            if isinstance(self._outlet, SseOutlet):
+                self._outlet.close()
         return self._fault
 
     def _hopeless(self) -> bool:
@@ -195,6 +226,7 @@ class _Connection:
         return self._clean(fault.message).rstrip(".")
 
     def responded(self, status: int) -> None:
+        self._status = status
         counters = self._connector.means.counters
         counters.upstream_http_responses.inc(self._config.name, f"{status // 100}xx")
 
