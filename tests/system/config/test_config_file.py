@@ -303,7 +303,7 @@ async def test_a_deleted_file_does_not_mean_no_servers(path: Path) -> None:
         path.unlink()
         problem = await reports.problem("was deleted")
         assert "the last good settings stay active" in str(problem)
-            assert "Restore it" in str(problem)
+        assert "Restore it" in str(problem)
         path.write_text(text_with("a"))
         assert await reports.config("a") is before
 
