@@ -133,7 +133,7 @@ SUPERVISOR = Dashboard(
         ),
         Panel(
             "Tools",
-            "Tools of ready servers, and how many can be found. Fewer than usual: one is not ready.",
+            "Tools of ready servers, and how many are found. Fewer than usual: one is not ready.",
             "short",
             (
                 Query(now("tools", "instance", where=HOME), "{{instance}}"),
