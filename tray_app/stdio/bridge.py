@@ -11,22 +11,23 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 
+from core.protocol.codes import Code
 from tray_app.stdio.http import Answer, Cut, EngineHttp, NotSent
+from tray_app.stdio.marked import Marked
 from tray_app.stdio.messages import (
-    CALL_LOST,
-    NOT_RUNNING,
     NULL,
-    PARSE_ERROR,
     Message,
     error,
     error_in,
     events,
     is_answer_to,
+    is_mismatch,
     list_changed,
+    list_tools,
     listened_to,
     read,
 )
-from tray_app.stdio.session import JSON_HEADERS, Refused, Session
+from tray_app.stdio.session import JSON_HEADERS, Refused, Session, answer_in
 
 FIRST_PATIENCE = 3.0  # seconds for an engine that nobody has seen yet
 PATIENCE = 15.0  # for one that was there, and so may be about to come back
@@ -58,6 +59,7 @@ class Bridge:
         self._path = path
         self._tell = tell
         self._session = Session(engine, path)
+        self._marked = Marked()
         self._seen = False  # the engine has answered once
         self._running: dict[bytes, asyncio.Task[None]] = {}  # requests of the client's, by id
         self._stateless: set[bytes] = set()  # those of them that end when they are let go
@@ -83,7 +85,7 @@ class Bridge:
     async def _take(self, line: bytes | None, tasks: asyncio.TaskGroup) -> None:
         message = read(line) if line is not None else None
         if message is None:
-            await self._tell(error(NULL, PARSE_ERROR, TOO_LONG if line is None else NO_JSON))
+            await self._tell(error(NULL, Code.PARSE_ERROR, TOO_LONG if line is None else NO_JSON))
         elif message.is_request and message.method == "initialize":
             await self._open(message)
         elif message.is_request:
@@ -121,9 +123,9 @@ class Bridge:
             except NotSent:
                 if await patience():
                     continue
-                await self._tell(error(hello.id, NOT_RUNNING, IS_NOT_RUNNING))
+                await self._tell(error(hello.id, Code.SERVER_UNAVAILABLE, IS_NOT_RUNNING))
             except Cut:
-                await self._tell(error(hello.id, CALL_LOST, IS_LOST))
+                await self._tell(error(hello.id, Code.CALL_LOST, IS_LOST))
             else:
                 self._seen = True
             return
@@ -143,38 +145,56 @@ class Bridge:
             except NotSent:
                 if await patience() or again:
                     continue
-                await self._tell(error(message.id, NOT_RUNNING, IS_NOT_RUNNING))
+                await self._tell(error(message.id, Code.SERVER_UNAVAILABLE, IS_NOT_RUNNING))
             except Cut:
                 if message.method == LISTEN:  # to listen again harms nobody
                     again = True
                     patience = self._patience()
                     await patience()
                     continue
-                await self._tell(error(message.id, CALL_LOST, IS_LOST))
+                await self._tell(error(message.id, Code.CALL_LOST, IS_LOST))
             except Refused as refused:
                 await self._tell(error_in(refused.answer, message.id))
             return
 
     async def _ask(self, message: Message, again: bool, renewable: bool) -> bool:
         """Pass the answer on; False when the session is lost and nothing was carried out."""
-        headers = message.headers or self._session.headers
-        async with self._engine.ask(
-            "POST", self._path, {**JSON_HEADERS, **headers}, message.raw
-        ) as answer:
+        known = {**JSON_HEADERS, **(message.headers or self._session.headers)}
+        headers = known | (self._marked.headers(message) if message.version else {})
+        async with self._engine.ask("POST", self._path, headers, message.raw) as answer:
             self._seen = True
             renewable = renewable and self._session.is_open and not message.version
             if answer.status == 404 and renewable:
                 await answer.body()
                 return False
-            await self._pass_on(answer, message, again)
+            if not (answer.status == 400 and message.version and message.method == "tools/call"):
+                await self._pass_on(answer, message, again)
+                return True
+            body = await answer.body()
+        # A client that kept the list of tools from an earlier time has not listed them here.
+        if headers == known and is_mismatch(body) and await self._look_up(message):
+            return False
+        await self._tell(body if is_answer_to(body, message.id) else error_in(body, message.id))
         return True
+
+    async def _look_up(self, call: Message) -> bool:
+        """List the tools for our own sake; whether the call has to say more in headers now."""
+        cursor: str | None = ""
+        while cursor is not None:
+            listing = list_tools(call, cursor)
+            headers = {**JSON_HEADERS, **listing.headers}
+            async with self._engine.ask("POST", self._path, headers, listing.raw) as answer:
+                cursor = self._marked.learn(await answer_in(answer, listing.id))
+        return bool(self._marked.headers(call))
 
     async def _pass_on(self, answer: Answer, message: Message, again: bool) -> None:
         kind = answer.header("content-type").partition(";")[0]
         if kind == "text/event-stream":
             answered = False
             async for data in events(answer.parts()):
-                answered = answered or is_answer_to(data, message.id)
+                if is_answer_to(data, message.id):
+                    answered = True
+                    self._note(message, data)
                 if again and not answered:
                     # The first event repeats what the client knows: that it is listened to.
                     # What changed while nobody listened cannot be known.
@@ -188,11 +208,17 @@ class Bridge:
         else:
             body = await answer.body()
             if is_answer_to(body, message.id):
+                self._note(message, body)
                 await self._tell(body)
             elif answer.status != 202:  # a cancelled request has no answer
                 await self._tell(error_in(body, message.id))
-        if answer.status == 200 and not message.version:
+
+    def _note(self, message: Message, answer: bytes) -> None:
+        """Keep what later messages need of this one."""
+        if not message.version:
             self._session.remember(message)
+        elif message.method == "tools/list":
+            self._marked.learn(answer)
 
     async def _hand_in(self, message: Message) -> None:
         """Pass on what has no answer: a notification, or an answer to the engine's question."""

@@ -5,17 +5,17 @@ Messages pass through as the bytes they came as; this looks at them and changes 
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import msgspec
 
-PARSE_ERROR = -32700  # JSON-RPC 2.0 §5.1
-NOT_RUNNING = -31001  # as the engine says it of a server that cannot be called
-CALL_LOST = -31002  # and of a call that may or may not have been carried out
+from core.protocol.codes import Code
+from core.protocol.headers import NAMED_BY, coded
 
 NULL = b"null"
+NO_ANSWER = "MCP Proxy Tray gave no answer to this request."
+OURS = "mcpproxy-tray/stdio"  # the id of requests that the client did not make
 
 
 class _Meta(msgspec.Struct):
@@ -31,6 +31,10 @@ class _Params(msgspec.Struct, rename="camel"):
     level: msgspec.Raw = msgspec.Raw()
 
 
+class _WithMeta(msgspec.Struct):
+    meta: msgspec.Raw = msgspec.field(name="_meta", default=msgspec.Raw(b"{}"))
+
+
 class _Envelope(msgspec.Struct):
     id: msgspec.Raw = msgspec.Raw()
     method: str = ""
@@ -41,6 +45,7 @@ class _Envelope(msgspec.Struct):
 
 class _Error(msgspec.Struct):
     message: str = ""
+    code: int | str = 0  # a word where the REST interface refuses
 
 
 class _Refused(msgspec.Struct):
@@ -70,15 +75,6 @@ _envelope = msgspec.json.Decoder(_Envelope)
 _params = msgspec.json.Decoder(_Params)
 _text = msgspec.json.Decoder(str)
 
-_NAMED = {  # the parameter that Mcp-Name repeats (MCP 2026-07-28, basic/transports)
-    "tools/call": "name",
-    "prompts/get": "name",
-    "resources/read": "uri",
-    "tasks/get": "task_id",
-    "tasks/update": "task_id",
-    "tasks/cancel": "task_id",
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -92,6 +88,7 @@ class Message:
     raw: bytes
     id: bytes
     method: str
+    params: bytes
     version: str
     name: str
     about: bytes
@@ -106,9 +103,9 @@ class Message:
         """What the stateless era wants said outside the body as well."""
         if not self.version:
             return {}
-        said = {"mcp-protocol-version": self.version, "mcp-method": header_value(self.method)}
-        if self.method in _NAMED:
-            said["mcp-name"] = header_value(self.name)
+        said = {"mcp-protocol-version": coded(self.version), "mcp-method": coded(self.method)}
+        if self.method in NAMED_BY:
+            said["mcp-name"] = coded(self.name)
         return said
 
 
@@ -124,11 +121,13 @@ def read(line: bytes) -> Message | None:
             params = _params.decode(envelope.params)
         except msgspec.DecodeError:
             params = _Params()  # whoever answers will say what it thinks of them
-    name = getattr(params, _NAMED.get(envelope.method, ""), msgspec.Raw())
+    named = {"name": params.name, "uri": params.uri, "taskId": params.task_id}
+    name = named.get(NAMED_BY.get(envelope.method, ""), msgspec.Raw())
     return Message(
         raw=line,
         id=bytes(envelope.id),
         method=envelope.method,
+        params=bytes(envelope.params),
         version=params.meta.version,
         name=_string(bytes(name)),
         about=bytes(params.request_id),
@@ -163,7 +162,17 @@ def error_in(data: bytes, request_id: bytes) -> bytes:
         message = msgspec.json.decode(data, type=_Refused).error.message
     except msgspec.DecodeError:
         message = ""
-    return error(request_id, CALL_LOST, message or "MCP Proxy Tray gave no answer to this request.")
+    return error(
+        request_id, Code.CALL_LOST, message or "MCP Proxy Tray gave no answer to this request."
+    )
+
+
+def is_mismatch(data: bytes) -> bool:
+    """Whether a request was refused because its headers do not repeat its body."""
+    try:
+        return msgspec.json.decode(data, type=_Refused).error.code == Code.HEADER_MISMATCH
+    except msgspec.DecodeError:
+        return False
 
 
 def error(request_id: bytes, code: int, message: str) -> bytes:
@@ -199,6 +208,18 @@ def listened_to(message: Message) -> list[str]:
     return [kind for kind, is_wanted in asked.items() if is_wanted]
 
 
+def list_tools(like: Message, cursor: str) -> Message:
+    """A ``tools/list`` of our own in the name of the stateless request that ``like`` is."""
+    params = msgspec.json.decode(like.params, type=_WithMeta)
+    asked: dict[str, object] = {"_meta": params.meta}
+    if cursor:
+        asked["cursor"] = cursor
+    body = {"jsonrpc": "2.0", "id": OURS, "method": "tools/list", "params": asked}
+    message = read(msgspec.json.encode(body))
+    assert message is not None
+    return message
+
+
 def list_changed(kind: str, subscription: bytes = b"") -> bytes:
     """What tells that a list may be another now; ``subscription`` is the id of a listen request."""
     meta = b""
@@ -206,14 +227,6 @@ def list_changed(kind: str, subscription: bytes = b"") -> bytes:
         meta = b',"params":{"_meta":{"io.modelcontextprotocol/subscriptionId":%b}}' % subscription
     method = f"notifications/{kind}/list_changed".encode()
     return b'{"jsonrpc":"2.0","method":"%b"%b}' % (method, meta)
-
-
-def header_value(text: str) -> str:
-    """The text as it is, or encoded where HTTP could not carry it (MCP 2026-07-28)."""
-    plain = text.isascii() and text.isprintable() and text == text.strip()
-    if plain and not text.startswith("=?base64?"):
-        return text
-    return f"=?base64?{b64encode(text.encode(errors='replace')).decode()}?="
 
 
 async def events(parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 
-from tray_app.stdio.http import EngineHttp
+from tray_app.stdio.http import Answer, EngineHttp
 from tray_app.stdio.messages import (
     NULL,
     Message,
@@ -33,6 +33,17 @@ class Refused(Exception):
     def __init__(self, answer: bytes) -> None:
         super().__init__()
         self.answer = answer
+
+
+async def answer_in(answer: Answer, request_id: bytes) -> bytes:
+    """The message that answers a request of ours, whichever way it comes. Raises Cut."""
+    if not answer.header("content-type").startswith("text/event-stream"):
+        return await answer.body()
+    answered = b""
+    async for data in events(answer.parts()):
+        if is_answer_to(data, request_id):
+            answered = data
+    return answered
 
 
 class Session:
@@ -60,13 +71,7 @@ class Session:
     async def open(self, hello: Message) -> bytes:
         """Send the client's ``initialize``; the answer. Raises NotSent, Cut, Refused."""
         async with self._engine.ask("POST", self.path, JSON_HEADERS, hello.raw) as answer:
-            answered = b""
-            if answer.header("content-type").startswith("text/event-stream"):
-                async for data in events(answer.parts()):
-                    if is_answer_to(data, hello.id):
-                        answered = data
-            else:
-                answered = await answer.body()
+            answered = await answer_in(answer, hello.id)
             session_id = answer.header("mcp-session-id")
         if not is_answer_to(answered, hello.id):
             raise Refused(error_in(answered, hello.id))

@@ -60,6 +60,48 @@ async def test_cancelling_a_stateless_request_closes_its_connection(
         assert (await client.hear())["id"] == 2
 
 
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "region": {"type": "string", "x-mcp-header": "Region"},
+        "n": {"type": "integer"},
+    },
+}
+
+
+async def test_marked_arguments_are_repeated_in_headers(home: Home, engine: FakeEngine) -> None:
+    """As the listed schema says; a client that did not list here has it done for it."""
+    async with stdio(home) as client:
+        arguments = {"region": "Øst", "n": 3}
+        client.ask_modern(1, "tools/call", name="marked", arguments=arguments)
+        call = await engine.asked("tools/call")
+        assert "mcp-param-region" not in call.headers
+        refused = {"code": -32020, "message": "The header mcp-param-region is missing."}
+        call.answer(400, {"jsonrpc": "2.0", "id": 1, "error": refused})
+        first = await engine.asked("tools/list")
+        assert first.headers["mcp-method"] == "tools/list"
+        first.result({"tools": [{"name": "plain", "inputSchema": {}}], "nextCursor": "2"})
+        second = await engine.asked("tools/list")
+        assert second.message["params"]["cursor"] == "2"
+        second.result({"tools": [{"name": "marked", "inputSchema": SCHEMA}]})
+        repeated = await engine.asked("tools/call")
+        assert repeated.body == call.body
+        assert repeated.headers["mcp-param-region"] == "=?base64?w5hzdA==?="
+        repeated.answer(400, {"jsonrpc": "2.0", "id": 1, "error": {**refused, "message": "Still."}})
+        assert (await client.hear())["error"]["message"] == "Still."
+
+        client.ask_modern(2, "tools/list")
+        (await engine.asked("tools/list")).result(
+            {"tools": [{"name": "marked", "inputSchema": {}}]}
+        )
+        await client.answer(2)
+        client.ask_modern(3, "tools/call", name="marked", arguments=arguments)
+        call = await engine.asked("tools/call")
+        assert "mcp-param-region" not in call.headers
+        call.result({})
+        await client.answer(3)
+
+
 async def test_a_session_has_its_id_its_version_and_its_stream(
     home: Home, engine: FakeEngine
 ) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from base64 import b64decode
 from collections.abc import AsyncIterator
 
 from hypothesis import given
@@ -12,7 +11,6 @@ from hypothesis import strategies as st
 from tray_app.stdio.messages import (
     error_in,
     events,
-    header_value,
     is_answer_to,
     list_changed,
     negotiated,
@@ -46,19 +44,6 @@ async def test_events_are_the_same_however_they_are_cut(
 async def test_data_on_several_lines_is_one_event() -> None:
     """A message that was printed with line breaks comes out as one line."""
     assert await all_events([b'data: {"a":\ndata: 1}\n\n', b"data:\n\n"]) == [b'{"a": 1}']
-
-
-@given(st.text(st.characters(exclude_categories=("Cs",))))
-def test_a_header_says_any_name_without_loss(name: str) -> None:
-    """What HTTP can carry stays as it is; all else is encoded, and never mistaken for plain."""
-    value = header_value(name)
-    assert value.isascii()
-    assert value.isprintable()
-    assert value == value.strip()
-    if value.startswith("=?base64?"):
-        assert b64decode(value.removeprefix("=?base64?").removesuffix("?=")).decode() == name
-    else:
-        assert value == name
 
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.text()
