@@ -39,6 +39,11 @@ class Asks:
         self.unattributed = False
         self.alone: Callable[[Ask], None] | None = None  # takes what belongs to no call
 
+    @property
+    def waiting(self) -> int:
+        """How many are not answered yet."""
+        return len(self._open)
+
     def asked(self, request_id: bytes, method: str, params: bytes, cause: Pending | None) -> None:
         """Take a question that ``cause`` led to, as far as that is known."""
         self.roots_asked = self.roots_asked or method == _ROOTS

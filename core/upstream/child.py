@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -168,10 +168,10 @@ class Child:
         if self._stdin is not None and not self._stdin.is_closing():
             self._stdin.write(line)
 
-    async def close(self, grace: Grace) -> None:
+    async def close(self, grace: Grace, forcing: Callable[[], object]) -> None:
         """Ask it to end, then make it; when this returns nothing of its group is left.
 
-        Takes at most the two graces plus REAP. Being cancelled kills at once.
+        ``forcing`` is called when asking was in vain. Takes at most the two graces plus REAP. Being cancelled kills at once.
         """
         if self._process is None:
             return
@@ -181,6 +181,7 @@ class Child:
             if self._stdin is not None:
                 self._end_input(self._stdin)
             if not await self._ended_within(grace.after_eof):
+                forcing()
                 self._end_tree(Force.TERMINATE)
                 await self._ended_within(grace.after_terminate)
         finally:

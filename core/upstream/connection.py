@@ -79,17 +79,17 @@ class StdioConnector:
                 if fault is not None or connection.talk.peer is not None:
                     self._eras.learn(config, connection.talk)
             finally:
-                await self._close(connection.child, mark, grace)
+                await self._close(connection.child, mark, grace, link)
             return fault
         finally:
             turn.end()
 
-    async def _close(self, child: Child, mark: str, grace: Grace) -> None:
+    async def _close(self, child: Child, mark: str, grace: Grace, link: Link) -> None:
         """End the child, its group, and what left the group.
 
         A child that is gone gets no grace: until this returns it is still shown as it was.
         """
-        await child.close(AT_ONCE if child.gone.done() else grace)
+        await child.close(AT_ONCE if child.gone.done() else grace, link.forcing)
         if child.started:
             await asyncio.to_thread(end_marked, mark)
             self._reaper.remove(child.pid)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from core.model.config import ServerConfig
@@ -22,11 +22,13 @@ from core.upstream.handshake import (
     Introduction,
     Own,
     begin,
+    callable_tools,
     list_everything,
     tools_of,
 )
 from core.upstream.listening import Listening
 from core.upstream.multiplexer import Multiplexer
+from core.upstream.parameters import Headers
 from core.upstream.patience import LONGEST
 from core.upstream.pending import Limits, Outlet
 from core.upstream.server_log import ServerLog
@@ -82,6 +84,7 @@ class Conversation:
         self.peer: Peer | None = None  # set once it is ready
         self.pid: int | None = None
         self.violations = 0
+        self.parameters: Mapping[str, Headers] = {}  # by tool, what goes into headers too
         self.trouble: Concern | None = None  # with the way to the server
         self.down: asyncio.Future[None] = loop.create_future()
         self.session = Multiplexer(
@@ -183,6 +186,9 @@ class Conversation:
 
     def _known(self) -> Peer:
         catalogue = self.session.catalogue
+        if self.session.hello.stateless:
+            kept, self.parameters = callable_tools(catalogue.tools, self.violation)
+            catalogue = replace(catalogue, tools=kept)
         tools = tools_of(catalogue.tools, self.violation)
         names = frozenset(tool.name for tool in tools)
         self.session.catalogue = replace(catalogue, tool_names=names)

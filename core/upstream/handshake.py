@@ -17,7 +17,15 @@ from core.model.tools import Tool
 from core.protocol.calls import Call, Catalogue, Hello, Reply
 from core.protocol.codes import LATEST_STATEFUL, STATEFUL_VERSIONS
 from core.upstream.multiplexer import OURS, Multiplexer
-from core.upstream.stateless import DISCOVER, LATEST, Stamp, hello_of, promises_changes
+from core.upstream.parameters import BadAnnotation, Headers, headers_of
+from core.upstream.stateless import (
+    DISCOVER,
+    LATEST,
+    Stamp,
+    hello_of,
+    is_spoken,
+    promises_changes,
+)
 
 PROBE_LIMIT = 5.0  # seconds after which a server is taken to be of the older era
 ENTRIES_LIMIT = 2000  # per list of one server; more is cut and said
@@ -123,11 +131,10 @@ async def begin(
     if era is not Era.STATEFUL:
         session.hello = Hello(LATEST)
         asked = session.start(DISCOVER, stamp.params(), OURS)
-        try:
-            async with asyncio.timeout(PROBE_LIMIT):
-                reply = await _reply(asked)
-        except TimeoutError:
-            reply = Reply()
+        reply = await _in_time(asked)
+        if is_spoken(reply.error):  # it asks to be spoken to in a version that we used, or know
+            asked = session.start(DISCOVER, stamp.params(), OURS)
+            reply = await _in_time(asked)
         hello = hello_of(reply)
         if hello is not None:
             return _met(session, hello)
@@ -142,6 +149,15 @@ async def begin(
         if hello is None:
             raise
         return _met(session, hello)
+
+
+async def _in_time(call: Call) -> Reply:
+    """The answer; an empty one if it does not come in time, when it may still come."""
+    try:
+        async with asyncio.timeout(PROBE_LIMIT):
+            return await _reply(call)
+    except TimeoutError:
+        return Reply()
 
 
 def _met(session: Multiplexer, hello: Hello) -> Introduction:
@@ -261,6 +277,27 @@ async def _all_pages(
         params = stamp.params(members) if session.hello.stateless else b"{%b}" % members
         call = session.start(method, params, OURS)
     return tuple(entries[:ENTRIES_LIMIT]), cut or len(entries) > ENTRIES_LIMIT
+
+
+def callable_tools(
+    entries: tuple[bytes, ...], odd: Callable[[str, str], None]
+) -> tuple[tuple[bytes, ...], dict[str, Headers]]:
+    """Those of a stateless server that can be called, and what each wants repeated in headers."""
+    kept, wanted = [], {}
+    for raw in entries:
+        try:
+            entry = msgspec.json.decode(raw, type=_ToolEntry)
+            headers = headers_of(entry.input_schema)
+        except msgspec.DecodeError:
+            kept.append(raw)  # what is wrong is said where the tools are read
+            continue
+        except BadAnnotation as error:
+            odd("bad_tool", f"left out: {error}: {raw[:200]!r}")
+            continue
+        kept.append(raw)
+        if headers:
+            wanted[entry.name] = headers
+    return tuple(kept), wanted
 
 
 def tools_of(entries: tuple[bytes, ...], odd: Callable[[str, str], None]) -> tuple[Tool, ...]:

@@ -134,6 +134,7 @@ class _Connection:
         self._outlet = SseOutlet(self._channel) if legacy else StreamableOutlet(self._channel)
         self._talk = Conversation(connector.means, config, link, self._outlet, place.secrets, terms)
         self._channel.session = self._talk.session
+        heads.parameters = lambda: self._talk.parameters
 
     @property
     def was_ready(self) -> bool:

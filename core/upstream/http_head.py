@@ -7,13 +7,14 @@ so that what lies between can route a message without reading it; a server compa
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
 from core.protocol.calls import Hello
 from core.upstream.http_open import basic
 from core.upstream.http_route import Route
+from core.upstream.parameters import Headers
 
 # Ours, whatever the config file says: they frame the message, or name the conversation.
 RESERVED = frozenset(
@@ -52,8 +53,7 @@ class Heads:
         lines += [f"{name}: {value}" for key, (name, value) in own.items() if key not in RESERVED]
         self._common = "".join(f"{line}\r\n" for line in lines).encode()
         self.session_id = b""  # as the server gave it
-        self.parameters: Mapping[str, Mapping[str, tuple[str, ...]]] = {}
-        """By tool: names of ``Mcp-Param-`` headers, and where in the arguments their values are."""
+        self.parameters: Callable[[], Mapping[str, Headers]] = dict  # by tool
 
     def post(self, path: str, hello: Hello, method: str, params: bytes, length: int) -> bytes:
         """For a message of so many bytes; ``method`` is empty for an answer."""
@@ -112,7 +112,7 @@ class Heads:
         except (msgspec.DecodeError, KeyError):
             return []  # the server will say what it misses
         lines = [b"Mcp-Name: %b\r\n" % in_header(name)]
-        wanted = self.parameters.get(name) if method == "tools/call" else None
+        wanted = self.parameters().get(name) if method == "tools/call" else None
         for header, path in (wanted or {}).items():
             value = _at(members.get("arguments", msgspec.Raw(b"{}")), path)
             if value is not None:

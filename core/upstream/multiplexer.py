@@ -95,6 +95,10 @@ class Multiplexer(Audience):
     # --- the askers' side ---------------------------------------------------------------------
 
     @property
+    def questions_open(self) -> int:
+        return self.asks.waiting
+
+    @property
     def uses_roots(self) -> bool:
         return self.asks.roots_asked
 

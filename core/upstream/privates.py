@@ -43,6 +43,9 @@ class _Private:
         self.task: asyncio.Task[Fault | None]
         self.limit: asyncio.TimerHandle | None = None
 
+    def forcing(self) -> None:
+        return
+
     def fetching(self) -> None:
         return
 

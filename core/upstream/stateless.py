@@ -12,6 +12,8 @@ LATEST = STATELESS_VERSIONS[-1]
 DISCOVER = "server/discover"
 LISTEN = "subscriptions/listen"
 
+UNSUPPORTED_VERSION = -32022
+
 _KEY = "io.modelcontextprotocol/"
 
 
@@ -31,6 +33,15 @@ class _Discovered(msgspec.Struct, rename="camel"):
     instructions: msgspec.Raw = msgspec.Raw()
     server_info: msgspec.Raw = msgspec.Raw()
     meta: _Meta = msgspec.field(name="_meta", default_factory=_Meta)
+
+
+class _Versions(msgspec.Struct):
+    supported: list[str] = []
+
+
+class _VersionRefused(msgspec.Struct):
+    code: int
+    data: _Versions = msgspec.field(default_factory=_Versions)
 
 
 class Stamp:
@@ -71,6 +82,18 @@ def hello_of(reply: Reply | None) -> Hello | None:
             name for name, raw in said.capabilities.items() if promises_changes(raw)
         ),
     )
+
+
+def is_spoken(error: bytes | memoryview | None) -> bool:
+    """Whether a server refused a version, but offers one that we speak (2026-07-28, basic)."""
+    if error is None:
+        return False
+    try:
+        said = msgspec.json.decode(error, type=_VersionRefused)
+    except msgspec.DecodeError:
+        return False
+    offered = said.data.supported
+    return said.code == UNSUPPORTED_VERSION and any(v in offered for v in STATELESS_VERSIONS)
 
 
 def promises_changes(raw: msgspec.Raw) -> bool:
