@@ -287,7 +287,7 @@ def callable_tools(
     for raw in entries:
         try:
             entry = msgspec.json.decode(raw, type=_ToolEntry)
-            headers = headers_of(entry.input_schema)
+            headers = headers_of(bytes(entry.input_schema))
         except msgspec.DecodeError:
             kept.append(raw)  # what is wrong is said where the tools are read
             continue
