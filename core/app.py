@@ -28,6 +28,7 @@ from core.engine.watchdog import Watchdog
 from core.errors import ListenError
 from core.gateway.endpoint import Endpoint
 from core.model.config import Config, Listen, ServerName
+from core.model.notices import NoticeCode, Severity
 from core.model.status import EnginePhase, Snapshot
 from core.ports import Door
 from core.search.catalogue import Catalogue
@@ -181,6 +182,9 @@ async def _serve(
             counters,
             config=lambda: engine.snapshot.config if engine.snapshot.config.revision else config,
             told=lambda problem: engine.store.set_storage_problem(problem),
+            lost=lambda why: engine.store.notice(
+                NoticeCode.APPROVALS_LOST, Severity.WARNING, why=why
+            ),
         )
         parts.push_async_callback(storage.close)
         engine = Engine(

@@ -12,7 +12,7 @@ import click
 
 from core.errors import McpProxyError
 from tray_app import approval_words
-from tray_app.client import Json
+from tray_app.client import Client, Json
 from tray_app.flags import Flags, everywhere
 from tray_app.printable import printable
 
@@ -67,6 +67,11 @@ def diff(flags: Flags, tool_id: str) -> None:
         return
     path = f"{_path(server)}/tools/{quote(tool, safe='')}/diff"
     flags.show(flags.client().get(path), approval_words.diff)
+
+
+def review_of(client: Client, server: str) -> str:
+    """What waits at a server, in words. Raises NotRunning and Failed."""
+    return approval_words.review(client.get(f"{_path(server)}/review"))
 
 
 def _agree_to_all(flags: Flags, shown: Json, yes: bool) -> None:

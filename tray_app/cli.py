@@ -13,7 +13,7 @@ import click
 from core import __version__
 from core.errors import AlreadyRunning, McpProxyError
 from tray_app import report
-from tray_app.approval_commands import approve_server, approve_tools, diff
+from tray_app.approval_commands import approve_server, approve_tools, diff, review_of
 from tray_app.attach_command import attach
 from tray_app.autostart_command import autostart
 from tray_app.client import Client
@@ -183,6 +183,7 @@ def _run_alone(options: Options, *, with_tray: bool) -> None:
             config_file=options.config_file,
             log_path_of=lambda name: options.server_log(engine.snapshot, name),
             say=lambda sentence: click.echo(sentence, err=True),
+            review_of=lambda name: review_of(Client(options.socket_file), name),
         )
     else:
         _wait_for_signals(engine)

@@ -33,9 +33,17 @@ from core.model.notices import Notice, NoticeCode
 from core.model.status import Snapshot
 from core.ports import Subscription
 from tray_app import desktop, pystray_shell, text
-from tray_app.actions import CopyEndpoint, OpenConfig, OpenHelp, OpenLog, command_of
+from tray_app.actions import (
+    CopyEndpoint,
+    OpenConfig,
+    OpenHelp,
+    OpenLog,
+    OpenReview,
+    command_of,
+)
 from tray_app.desktop import DesktopFailure
 from tray_app.help import help_page
+from tray_app.printable import printable
 from tray_app.view import TrayView, view_of
 
 log = logging.getLogger(__name__)
@@ -57,6 +65,10 @@ class Engine(Protocol):
     def submit(self, intent: Intent) -> concurrent.futures.Future[int]: ...
 
 
+def _no_review(server: str) -> str:
+    raise McpProxyError(f"Look at it where the engine runs: mcpproxy-tray tools diff {server}")
+
+
 def run_tray(
     engine: Engine,
     *,
@@ -65,15 +77,17 @@ def run_tray(
     on_ready: Callable[[], None] = lambda: None,
     say: Callable[[str], None] = lambda _sentence: None,
     view: Callable[[Snapshot], TrayView] = view_of,
+    review_of: Callable[[str], str] = _no_review,
 ) -> None:
     """Show the icon until the engine has stopped; blocks the main thread.
 
     ``on_ready`` is called once the first picture is drawn, shown or not; ``say`` gets one
     sentence for a person whenever the icon comes or cannot be shown (it is logged too). A
     signal to end becomes a Shutdown intent. The icon never ends before the engine, whose
-    servers would be left without an owner.
+    servers would be left without an owner. ``review_of`` gives, from another thread, what waits
+    for approval at a server in words; it raises McpProxyError.
     """
-    Tray(engine, config_file, log_path_of, on_ready, say, view).run()
+    Tray(engine, config_file, log_path_of, on_ready, say, view, review_of).run()
 
 
 class Tray:
@@ -87,9 +101,11 @@ class Tray:
         on_ready: Callable[[], None],
         say: Callable[[str], None],
         view: Callable[[Snapshot], TrayView],
+        review_of: Callable[[str], str],
     ) -> None:
         self._engine = engine
         self._view_of = view
+        self._review_of = review_of
         self._config_file = config_file
         self._log_path_of = log_path_of
         self._on_ready = on_ready
@@ -148,6 +164,8 @@ class Tray:
         if notice.code is NoticeCode.SHOW:
             title = self._shown.title if self._shown is not None else text.APP
             self._shell.notify(title, text.ALREADY_RUNNING)
+        elif notice.code is NoticeCode.APPROVALS_LOST:
+            self._shell.notify(text.APPROVALS_LOST, dict(notice.args).get("why", ""))
 
     def _tell(self, sentence: str) -> None:
         log.info(sentence)
@@ -168,6 +186,8 @@ class Tray:
                 self._in_background(text.ACTION_FAILED, lambda: desktop.open_file(file))
             case OpenHelp(name):
                 self._open_help(name)
+            case OpenReview(name):
+                self._in_background(text.REVIEW_FAILED, lambda: self._open_review(name))
             case CopyEndpoint():
                 self._copy_endpoint()
             case RestartServer() | RetryNow() | SetEnabled() | Show() | Shutdown():
@@ -187,6 +207,22 @@ class Tray:
             return  # it works again since the menu was opened
         page = help_page(status.fault.code)
         self._in_background(text.ACTION_FAILED, lambda: desktop.open_file(page))
+
+    def _open_review(self, name: ServerName) -> None:
+        """In the background. Raises DesktopFailure."""
+        try:
+            words = self._review_of(name)
+        except McpProxyError as error:
+            raise DesktopFailure(str(error)) from error
+        page = self._log_path_of(name).with_name("review.txt")
+        try:
+            page.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            page.unlink(missing_ok=True)
+            page.touch(0o600)
+            page.write_text(printable(words), encoding="utf-8")
+        except OSError as error:
+            raise DesktopFailure(f"{page} cannot be written: {error.strerror}.") from error
+        desktop.open_file(page)
 
     def _copy_endpoint(self) -> None:
         url = self._engine.snapshot.endpoint

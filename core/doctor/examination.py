@@ -65,6 +65,8 @@ def _examine(
     findings.append(_endpoint(snapshot) if snapshot is not None else _port(listed.listen))
     findings += surroundings.directory("data", premises.data_dir)
     findings += surroundings.directory("logs", premises.log_dir)
+    if snapshot is not None:
+        findings.append(_storage(snapshot))
     findings += surroundings.descriptors(len(listed.servers))
     findings.append(on_path)
     if snapshot is not None:
@@ -156,6 +158,15 @@ def _port(listen: Listen) -> Finding:
         return Finding(check="port", level=Gravity.ERROR, what=f"{what}.", fix=fix)
     place = listen if listen.port else f"Any free port of {listen.host}"
     return Finding(check="port", level=Gravity.OK, what=f"{place} can be listened on.")
+
+
+def _storage(snapshot: Snapshot) -> Finding:
+    if not snapshot.storage_problem:
+        what = "Approvals and history are kept."
+        return Finding(check="storage", level=Gravity.OK, what=what)
+    what, _, why = snapshot.storage_problem.partition(": ")
+    why, _, fix = why.rpartition(". ")
+    return Finding(check="storage", level=Gravity.WARNING, what=f"{what}.", why=why, fix=fix)
 
 
 def _search_path(premises: Premises, path: str, shell_answered: bool) -> Finding:

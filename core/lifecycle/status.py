@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from enum import Enum
 from typing import assert_never
 
 from core.lifecycle import machine
@@ -19,6 +20,13 @@ class Times:
 
     since: datetime  # when the phase began
     retry_at: datetime | None = None
+
+
+class Delay(Enum):
+    """Why a phase lasts longer than usual."""
+
+    DOWNLOADING = "downloading"  # what is being started is still on its way to this machine
+    FORCING = "forcing"  # it did not end when it was asked to
 
 
 def phase_of(state: machine.State) -> Phase | None:
@@ -48,12 +56,12 @@ def view(
     model: machine.Model,
     times: Times,
     judgement: Judgement | None = None,
-    downloading: bool = False,
+    delay: Delay | None = None,
 ) -> ServerStatus | None:
     """The status to publish; None for a removed server.
 
-    ``judgement``: what may be used of it, if there is a policy. ``downloading``: what is being
-    started is still on its way to this machine.
+    ``judgement``: what may be used of it, if there is a policy. ``delay``: why its
+    phase lasts longer than usual.
     """
     state = model.state
     phase = phase_of(state)
@@ -69,7 +77,7 @@ def view(
     return ServerStatus(
         name=model.config.name,
         phase=phase,
-        health=health(phase, model.config, fault, peer, model.attempt, review, downloading),
+        health=health(phase, model.config, fault, peer, model.attempt, review, delay),
         since=times.since,
         kind="stdio" if isinstance(model.config.transport, Stdio) else "http",
         quarantined=review.quarantined,
@@ -93,7 +101,7 @@ def health(
     peer: Peer | None,
     attempt: int,
     review: Review,
-    downloading: bool = False,
+    delay: Delay | None = None,
 ) -> Health:
     """The one set of words for a server; what a person chose is never shown as a fault."""
     admin = AdminState.ENABLED
@@ -110,7 +118,7 @@ def health(
             )
         case Phase.CONNECTING:
             summary = "Connecting" if attempt <= 1 else f"Connecting (attempt {attempt})"
-            if downloading:
+            if delay is Delay.DOWNLOADING:
                 summary = "Connecting, still downloading"
             return Health(level=Level.DEGRADED, admin_state=admin, summary=summary)
         case Phase.READY if review.quarantined:
@@ -163,7 +171,8 @@ def health(
                 action=action,
             )
         case Phase.STOPPING:
-            return Health(level=Level.HEALTHY, admin_state=admin, summary="Stopping")
+            summary = "Stopping (forcing)" if delay is Delay.FORCING else "Stopping"
+            return Health(level=Level.HEALTHY, admin_state=admin, summary=summary)
         case _:
             assert_never(phase)
 
@@ -192,8 +201,9 @@ def _waiting(review: Review) -> str:
         return "What you approved earlier cannot be read just now, so its tools stay hidden."
     sentences = []
     if review.changed:
-        verb = "has" if len(review.changed) == 1 else "have"
-        sentences.append(f"{_tools(len(review.changed))} {verb} changed since you approved them.")
+        one = len(review.changed) == 1
+        how = "has changed since you approved it" if one else "have changed since you approved them"
+        sentences.append(f"{_tools(len(review.changed))} {how}.")
     if review.pending:
         verb = "needs" if len(review.pending) == 1 else "need"
         sentences.append(f"{_tools(len(review.pending))} {verb} your approval.")

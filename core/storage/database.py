@@ -45,7 +45,7 @@ class Database:
     """One SQLite file. All methods belong to the event loop's thread.
 
     ``told`` is called with a sentence whenever what is wrong with it changes (empty: nothing),
-    ``lost`` once a damaged file was put aside and a new one begun.
+    ``lost`` with another once a damaged file was put aside.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Database:
         path: Path,
         counters: Counters,
         told: Callable[[str], object],
-        lost: Callable[[], object],
+        lost: Callable[[str], object],
     ) -> None:
         self.path = path
         self.trouble = ""
@@ -111,7 +111,7 @@ class Database:
     # --- on the storage thread ----------------------------------------------------------------
 
     def _run(self) -> None:
-        worker = _Worker(self.path, self._from_thread_say, lambda: self._call(self._lost))
+        worker = _Worker(self.path, self._from_thread_say, lambda why: self._call(self._lost, why))
         try:
             while (job := self._jobs.get()) is not None:
                 try:
@@ -140,12 +140,11 @@ class Database:
 class _Worker:
     """The connection, opened when first needed and again after what went wrong."""
 
-    def __init__(self, path: Path, say: Callable[[str], None], lost: Callable[[], None]) -> None:
+    def __init__(self, path: Path, say: Callable[[str], None], lost: Callable[[str], None]) -> None:
         self._path = path
         self._say = say
         self._lost = lost
         self._opened: Opened | None = None
-        self._after_loss = ""  # said for as long as nothing worse is to be said
 
     def perform(self, work: Work[T], writes: bool) -> T:
         """Raises StorageFailed."""
@@ -163,7 +162,7 @@ class _Worker:
         if opened.newer:
             self._say(_newer(self._path, opened.newer))
         elif writes:
-            self._say(self._after_loss)
+            self._say("")
         return result
 
     def _open(self) -> Opened:
@@ -191,12 +190,10 @@ class _Worker:
 
     def _report_loss(self, where: Path) -> None:
         log.error("the database was damaged", extra={"fields": {"kept as": str(where)}})
-        self._after_loss = (
+        self._lost(
             f"{self._path} was damaged. It is kept as {where.name}, and a new one was begun: what "
             "you had approved has to be approved again."
         )
-        self._say(self._after_loss)
-        self._lost()
 
     def close(self) -> None:
         opened, self._opened = self._opened, None

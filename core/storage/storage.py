@@ -21,7 +21,8 @@ CLOSE_LIMIT = 1.0
 class Storage:
     """Implements ``core.ports.Records``.
 
-    ``config`` gives the configuration in use; ``told`` gets a sentence on what is wrong now.
+    ``config`` gives the configuration in use; ``told`` gets a sentence on what is wrong
+    now, ``lost`` one when a damaged file was put aside.
     """
 
     def __init__(
@@ -30,7 +31,9 @@ class Storage:
         counters: Counters,
         config: Callable[[], Config],
         told: Callable[[str], object],
+        lost: Callable[[str], object],
     ) -> None:
+        self._say_lost = lost
         self.database = Database(path, counters, told, self._lost)
         self.approvals = ApprovalBook(
             self.database,
@@ -62,5 +65,6 @@ class Storage:
     async def usage(self) -> Sequence[Usage]:
         return await self.activity.usage()
 
-    def _lost(self) -> None:
+    def _lost(self, why: str) -> None:
         self.approvals.lost()
+        self._say_lost(why)

@@ -111,6 +111,7 @@ class SnapshotJson(msgspec.Struct, frozen=True, kw_only=True):
     endpoint: str | None
     config_revision: int
     config_problem: ConfigProblemJson | None
+    storage_problem: str
     servers: tuple[StatusJson, ...]
 
 
@@ -224,6 +225,7 @@ def snapshot_json(snapshot: Snapshot) -> SnapshotJson:
         endpoint=snapshot.endpoint,
         config_revision=snapshot.config.revision,
         config_problem=config_problem_json(snapshot.config_problem),
+        storage_problem=snapshot.storage_problem,
         servers=tuple(status_json(status) for status in snapshot.servers.values()),
     )
 
@@ -240,6 +242,7 @@ def delta_json(
         endpoint=snapshot.endpoint,
         config_revision=snapshot.config.revision,
         config_problem=config_problem_json(snapshot.config_problem),
+        storage_problem=snapshot.storage_problem,
         servers=tuple(
             status_json(status) for status in snapshot.servers.values() if status.rev > since
         ),

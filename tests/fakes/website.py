@@ -220,7 +220,11 @@ async def website(
     try:
         async with asyncio.TaskGroup() as tasks:
             storage = Storage(
-                directory / "kept.db", counters, lambda: source.config, lambda _: None
+                directory / "kept.db",
+                counters,
+                config=lambda: source.config,
+                told=lambda _: None,
+                lost=lambda _: None,
             )
             engine = Engine(
                 source=source,

@@ -98,6 +98,7 @@ def test_a_ready_server() -> None:
             "prompt_count": 0,
             "resource_count": 0,
         },
+        "review": {"hash": "", "hold": "", "pending": [], "changed": []},
         "rev": 7,
         "enabled": True,
         "protocol": "stdio",
