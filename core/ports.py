@@ -52,6 +52,9 @@ class Link(Protocol):
     def fetching(self) -> None:
         """What is started is still being downloaded, so it gets more time to be ready."""
 
+    def forcing(self) -> None:
+        """It did not end when it was asked to, so it is made to."""
+
     def connected(self, session: Session, peer: Peer) -> None:
         """The hand-shake is done and the server can be called."""
 

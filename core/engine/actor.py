@@ -18,7 +18,7 @@ from typing import assert_never
 from core.engine.sessions import LiveSessions
 from core.engine.store import Store
 from core.lifecycle import machine
-from core.lifecycle.status import FAULTY, Times, phase_of, view
+from core.lifecycle.status import FAULTY, Delay, Times, phase_of, view
 from core.model.config import ServerConfig, ServerName
 from core.model.faults import Fault, FaultCode, FaultKind
 from core.model.status import Peer
@@ -52,7 +52,7 @@ class _Connection:
     epoch: int
     opened_at: float
     closing: asyncio.Future[None]
-    downloading: bool = False
+    delay: Delay | None = None
     session: Session | None = None
     task: asyncio.Task[Fault | None] | None = None
     limit: Timer | None = None
@@ -62,7 +62,11 @@ class _Connection:
         return self.actor.config
 
     def fetching(self) -> None:
-        self.downloading = True
+        self.delay = Delay.DOWNLOADING
+        self.actor.publish()
+
+    def forcing(self) -> None:
+        self.delay = Delay.FORCING
         self.actor.publish()
 
     def connected(self, session: Session, peer: Peer) -> None:
@@ -173,10 +177,10 @@ class Actor:
         if isinstance(state, machine.Backoff):
             clock = self.world.clock
             retry_at = clock.wall() + timedelta(seconds=state.retry_at - clock.now())
-        downloading = self._connection is not None and self._connection.downloading
+        delay = self._connection.delay if self._connection is not None else None
         tools = state.peer.tools if isinstance(state, machine.Ready) else None
         judgement = self.world.approvals.judge(self.config, tools)
-        status = view(self._model, Times(self._since, retry_at), judgement, downloading)
+        status = view(self._model, Times(self._since, retry_at), judgement, delay)
         if status is None:
             self.world.store.remove(self.name)
         else:

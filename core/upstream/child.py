@@ -171,7 +171,8 @@ class Child:
     async def close(self, grace: Grace, forcing: Callable[[], object]) -> None:
         """Ask it to end, then make it; when this returns nothing of its group is left.
 
-        ``forcing`` is called when asking was in vain. Takes at most the two graces plus REAP. Being cancelled kills at once.
+        ``forcing`` is called when asking was in vain. Takes at most the two graces plus REAP.
+        Being cancelled kills at once.
         """
         if self._process is None:
             return

@@ -26,6 +26,9 @@ async def test_f18_a_server_that_ignores_everything_is_killed(scene: SceneMaker)
         pid = (await play.shows("stubborn", "ready"))["pid"]
         began = time.monotonic()
         play.configure({"stubborn": entry("ignore-term", enabled=False)})
+        await play.until(
+            lambda world: world["servers"]["stubborn"]["health"]["summary"] == "Stopping (forcing)"
+        )
         await play.shows("stubborn", "disabled")
         assert 6.5 < time.monotonic() - began < within(9.0)
         assert not alive(pid)

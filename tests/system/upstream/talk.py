@@ -62,6 +62,7 @@ class Talk:
         self.log: list[str] = []  # what was written into the server's log
         self.logged = asyncio.Event()  # set by each line
         self.downloading = asyncio.Event()
+        self.forced = 0
         self.counters = Counters()
         self._reaper = Reaper(new_mark())
         connector = StdioConnector(
@@ -82,6 +83,9 @@ class Talk:
 
     def fetching(self) -> None:
         self.downloading.set()
+
+    def forcing(self) -> None:
+        self.forced += 1
 
     def connected(self, session: Session, peer: Peer) -> None:
         self.session = session

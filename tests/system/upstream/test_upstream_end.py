@@ -44,6 +44,7 @@ async def test_a_server_is_asked_before_it_is_made_to_end(
         await talk.close()
         took = loop.time() - began
     assert talk.task.result() is None
+    assert talk.forced == (mode != "ok")
     assert not alive(pid)
     assert log.read_text().splitlines() == [f"start {pid}", *told]
     assert took >= 0.3 * (len(told) - 1 + (mode == "ignore-term"))

@@ -9,7 +9,7 @@ import pytest
 
 from core.lifecycle import machine
 from core.lifecycle.machine import Model, State, Then
-from core.lifecycle.status import Times, view
+from core.lifecycle.status import Delay, Times, view
 from core.model.config import ServerConfig
 from core.model.faults import RULES, Action, Fault, FaultCode
 from core.model.status import AdminState, Concern, Level, Peer, Phase, ServerStatus
@@ -139,7 +139,18 @@ def test_a_server_that_is_still_downloaded_is_not_just_connecting() -> None:
         (machine.Connecting(), "Connecting, still downloading"),
         (machine.Ready(0.0, PEER), "Ready, 1 tool"),
     ):
-        status = view(Model(A, state, epoch=1, attempt=2), TIMES, downloading=True)
+        status = view(Model(A, state, epoch=1, attempt=2), TIMES, delay=Delay.DOWNLOADING)
+        assert status is not None
+        assert status.health.summary == summary
+
+
+def test_f18_a_server_that_is_made_to_end_is_not_just_stopping() -> None:
+    """Who waits for it sees that asking was in vain; the next start does not say it."""
+    for state, summary in (
+        (machine.Stopping(Then.DISABLE), "Stopping (forcing)"),
+        (machine.Connecting(), "Connecting (attempt 2)"),
+    ):
+        status = view(Model(A, state, epoch=1, attempt=2), TIMES, delay=Delay.FORCING)
         assert status is not None
         assert status.health.summary == summary
 
