@@ -201,6 +201,7 @@ async def _serve(
         gateway = Endpoint(
             door=engine,
             sessions=engine.sessions,
+            privates=privates,
             search=catalogue,
             cache=storage.cache,
             journal=storage.activity,

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from core.config.fields import Place, Reading
 from core.config.jsonc import Path
 from core.model.config import (
+    ISOLATIONS,
     SERVER_NAME_PATTERN,
     Http,
     ServerConfig,
@@ -80,6 +81,7 @@ def read_servers(reading: Reading, root: Place, call_timeout: float) -> Servers:
                 1,
                 MOST_CONCURRENCY,
             ),
+            isolation=_isolation(reading, reading.member(member, "isolation")),
             enabled_tools=reading.texts(reading.member(member, "enabled_tools")),
             disabled_tools=reading.texts(reading.member(member, "disabled_tools")),
         )
@@ -191,6 +193,15 @@ def _protocol(reading: Reading, place: Place | None) -> str | None:
         reading.complain(place.path, f"must be one of {', '.join(_PROTOCOLS)}", place)
         return None
     return _PROTOCOLS[text]
+
+
+def _isolation(reading: Reading, place: Place | None) -> str:
+    text = reading.text(place)
+    if text is None or text in ISOLATIONS:
+        return text or ISOLATIONS[0]
+    if place is not None:
+        reading.complain(place.path, f"must be one of {', '.join(ISOLATIONS)}", place)
+    return ISOLATIONS[0]
 
 
 def _headers(reading: Reading, entry: Place) -> tuple[Setting, ...]:

@@ -34,7 +34,7 @@ class Client:
 
     __slots__ = (
         *("id", "surface", "protocol_version", "stateless", "declared", "info", "log_level"),
-        *("calls", "asked", "visits", "closed", "_outbox", "_filled"),
+        *("calls", "asked", "visits", "closed", "streams", "_outbox", "_filled"),
     )
 
     def __init__(
@@ -57,6 +57,7 @@ class Client:
         self.asked: dict[bytes, Ask] = {}  # what servers asked it, by our id, as JSON
         self.visits: tuple[str, ...] = ()  # ids of URLs it was asked to visit, the last ones
         self.closed = False
+        self.streams = 0  # open ones, on which it hears what belongs to no request
         self._outbox: list[bytes] = []
         self._filled: asyncio.Event | None = None  # made by the first who waits
 

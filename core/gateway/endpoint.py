@@ -9,6 +9,7 @@ from core.gateway import asking
 from core.gateway.builtin import Builtin
 from core.gateway.clients import Client, Clients
 from core.gateway.interests import Interests
+from core.gateway.leases import Leases
 from core.gateway.record import Record
 from core.gateway.router import Router
 from core.gateway.scopes import Scopes
@@ -17,7 +18,7 @@ from core.gateway.streamable import Gateway
 from core.gateway.surface import LISTS_CHANGED, Surface
 from core.gateway.transparent import ServerSurface, tell_clients
 from core.model.config import ServerName
-from core.ports import Cache, Door, Journal, Sessions, ToolSearch
+from core.ports import Cache, Door, Journal, Privates, Sessions, ToolSearch
 from core.protocol.calls import Session
 from core.telemetry.counters import Counters
 
@@ -32,6 +33,7 @@ class Endpoint:
         *,
         door: Door,
         sessions: Sessions,
+        privates: Privates,
         search: ToolSearch,
         cache: Cache,
         counters: Counters,
@@ -43,7 +45,8 @@ class Endpoint:
         self._sessions = sessions
         self._clients = Clients(left=self._left)
         record = Record(counters, journal)
-        self._router = Router(door, sessions, record)
+        self._leases = Leases(door, privates)
+        self._router = Router(door, sessions, record, self._leases)
         self._interests = Interests(self._router.live)
         self._stateless = Stateless(self._clients, record)
         self._scopes = Scopes(
@@ -91,6 +94,7 @@ class Endpoint:
         """A session is over: nobody answers for it, and nothing is followed for it."""
         asking.give_up(client, "the client's session is over")
         self._interests.left(client)
+        self._leases.left(client)
 
     def _tell_of_approvals(self, name: ServerName) -> None:
         """A tool that was approved, or is blocked now, changes the list without the server."""

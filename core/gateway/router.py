@@ -12,6 +12,7 @@ import msgspec
 from core.errors import EngineStopped, IntentRefused
 from core.gateway import bridge, trace
 from core.gateway.clients import Client
+from core.gateway.leases import Leases
 from core.gateway.record import Record, outcome_of
 from core.gateway.refusal import Refusal, unavailable, withheld
 from core.gateway.surface import Ended, Running
@@ -19,7 +20,7 @@ from core.model.config import ServerName
 from core.model.intents import RetryNow
 from core.model.status import EnginePhase, Phase, ServerStatus
 from core.ports import Door, Sessions
-from core.protocol.calls import ConnectionLost, Session, TooBusy, start_alone
+from core.protocol.calls import Call, ConnectionLost, Session, TooBusy, start_alone
 from core.protocol.codes import Code
 from core.protocol.severity import rank
 
@@ -29,8 +30,9 @@ PATIENCE = 20.0  # seconds to wait for a server that is connecting
 class Router:
     """Shared by all surfaces."""
 
-    def __init__(self, door: Door, sessions: Sessions, record: Record) -> None:
+    def __init__(self, door: Door, sessions: Sessions, record: Record, leases: Leases) -> None:
         self.door = door
+        self.leases = leases
         self._sessions = sessions
         self._record = record
         self._levels: WeakKeyDictionary[Session, int] = WeakKeyDictionary()
@@ -160,13 +162,12 @@ class Router:
     ) -> Running:
         """Send a request on. Raises Refusal when the server cannot take it now."""
         params = trace.checked(params)
+        leased = self.leases.apart(client, name, session)
         try:
-            try:
-                call = bridge.send(client, session, method, params)
-            except ConnectionLost:
-                # Nothing was sent, so it may be sent to the server's next conversation.
-                session = await self._successor(name, session)
-                call = bridge.send(client, session, method, params)
+            if leased:
+                session, call = await self._apart(client, name, method, params)
+            else:
+                session, call = await self._shared(client, name, session, method, params)
         except TooBusy as busy:
             self._record.refused(name, "busy")
             raise Refusal(Code.TOO_BUSY, f"The server {name!r} is too busy: {busy}.") from None
@@ -178,6 +179,8 @@ class Router:
             # Clients may name anything; labels are bounded.
             label = tool if tool in session.catalogue.tool_names else "unknown"
             ended = self._record.call(name, label, params)
+        if leased:
+            ended = self._giving_back(client, name, session, ended)
         return bridge.running(
             client,
             session,
@@ -189,3 +192,39 @@ class Router:
             method=method,
             params=params,
         )
+
+    async def _shared(
+        self, client: Client, name: str, session: Session, method: str, params: bytes
+    ) -> tuple[Session, Call]:
+        try:
+            return session, bridge.send(client, session, method, params)
+        except ConnectionLost:
+            # Nothing was sent, so it may be sent to the server's next conversation.
+            session = await self._successor(name, session)
+            return session, bridge.send(client, session, method, params)
+
+    async def _apart(
+        self, client: Client, name: str, method: str, params: bytes
+    ) -> tuple[Session, Call]:
+        session = await self.leases.take(client, name)
+        try:
+            return session, self._send_apart(client, session, method, params)
+        except ConnectionLost:
+            self.leases.lost(client, name, session)
+            session = await self.leases.take(client, name)
+            return session, self._send_apart(client, session, method, params)
+        except TooBusy:
+            self.leases.give_back(client, name, session)
+            raise
+
+    def _send_apart(self, client: Client, session: Session, method: str, params: bytes) -> Call:
+        if client.log_level:
+            self.want_level(session, client.log_level)
+        return bridge.send(client, session, method, params)
+
+    def _giving_back(self, client: Client, name: str, session: Session, ended: Ended) -> Ended:
+        def over(call: Call) -> str:
+            self.leases.give_back(client, name, session)
+            return ended(call)
+
+        return over

@@ -194,7 +194,11 @@ class Gateway:
     async def _get(self, surface: Surface, scope: Scope, receive: Receive, send: Send) -> None:
         client = self._client(surface, _of_a_session("GET", scope))
         await send({"type": "http.response.start", "status": 200, "headers": SSE})
-        await while_connected(receive, _stream(client, send))
+        client.streams += 1
+        try:
+            await while_connected(receive, _stream(client, send))
+        finally:
+            client.streams -= 1
 
     async def _delete(self, surface: Surface, scope: Scope, send: Send) -> None:
         client = self._client(surface, _of_a_session("DELETE", scope))

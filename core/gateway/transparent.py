@@ -25,7 +25,8 @@ LISTED = {
 }
 """List methods and the member of their result that holds the entries."""
 
-OURS = {"notifications/initialized", "notifications/roots/list_changed", "notifications/progress"}
+ROOTS_CHANGED = "notifications/roots/list_changed"
+OURS = {"notifications/initialized", ROOTS_CHANGED, "notifications/progress"}
 """Notifications that concern the session between the client and us, not the server's."""
 
 COMPLETED = "notifications/elicitation/complete"
@@ -87,6 +88,10 @@ class ServerSurface:
         return await self._start(client, session, method, params) if local is None else local
 
     def notice(self, client: Client, method: str, params: bytes) -> None:
+        own = self._router.leases.own(client, self.name)
+        if own is not None and (method == ROOTS_CHANGED or method not in OURS):
+            own.notify(method, params)
+            return
         session = self._router.live(self.name)
         if session is not None and method not in OURS and not session.hello.stateless:
             session.notify(method, params)

@@ -42,6 +42,10 @@ class Http:
     protocol: str = "auto"
 
 
+ISOLATIONS = ("auto", "shared", "per_client")
+"""Whether clients share a server's connection: as long as that is safe, always, or never."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerConfig:
     """One entry of ``mcpServers``. Times are seconds."""
@@ -53,6 +57,7 @@ class ServerConfig:
     init_timeout: float = 60.0
     call_timeout: float = 120.0
     max_concurrent_requests: int = 16
+    isolation: str = "auto"  # one of ISOLATIONS
     enabled_tools: tuple[str, ...] = ()  # when not empty, only these are offered
     disabled_tools: tuple[str, ...] = ()
 

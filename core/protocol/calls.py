@@ -219,6 +219,18 @@ class Session(Protocol):
     def waiting(self) -> int:
         """Requests kept here until the server may have them."""
 
+    @property
+    def questions_open(self) -> int:
+        """Questions of the server's that wait for an answer now."""
+
+    @property
+    def asks_clients(self) -> bool:
+        """Whether it ever asked what could have been meant for several."""
+
+    @property
+    def uses_roots(self) -> bool:
+        """Whether it ever asked for roots, which differ from client to client."""
+
     def start(self, method: str, params: bytes, caller: str = "") -> Call:
         """Send a request; ``params`` is JSON or empty, complete as the server's era wants it.
 

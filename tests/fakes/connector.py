@@ -24,6 +24,9 @@ class FakeSession:
     catalogue = Catalogue()
     in_flight = 0
     waiting = 0
+    questions_open = 0
+    asks_clients = False
+    uses_roots = False
 
     def start(self, method: str, params: bytes, caller: str = "") -> Call:
         return Call()

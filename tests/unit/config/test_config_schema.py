@@ -71,7 +71,8 @@ def test_every_key_is_read() -> None:
         "mcpServers": [
           {"name": "a.b_C-1", "command": "npx", "args": ["-y", "p"], "env": {"K": "v"},
            "working_dir": "/srv", "enabled": false, "quarantined": true, "init_timeout": "1m30s",
-           "call_timeout": 2.5, "max_concurrent_requests": 1, "protocol": "stdio"},
+           "call_timeout": 2.5, "max_concurrent_requests": 1, "protocol": "stdio",
+           "isolation": "per_client"},
           {"name": "web", "url": "https://example.com/mcp", "headers": {"X-Key": "v"},
            "protocol": "streamable-http"}
         ]}"""
@@ -99,6 +100,7 @@ def test_every_key_is_read() -> None:
                 init_timeout=90.0,
                 call_timeout=2.5,
                 max_concurrent_requests=1,
+                isolation="per_client",
             ),
             ServerName("web"): ServerConfig(
                 name=ServerName("web"),
@@ -363,6 +365,10 @@ BAD: list[tuple[str, list[str]]] = [
         ],
     ),
     (
+        '{"mcpServers": {"x": {"command": "c", "isolation": "none"}}}',
+        ["mcpServers.x.isolation: must be one of auto, shared, per_client"],
+    ),
+    (
         '{"mcpServers": {"x": {"command": "c", "protocol": "grpc", "max_concurrent_requests": 0}}}',
         [
             "mcpServers.x.protocol: must be one of auto, stdio, http, streamable-http, sse",
@@ -498,7 +504,7 @@ KEYS = st.sampled_from(
 )  # fmt: skip
 ENTRY_KEYS = st.sampled_from(
     ["name", "command", "args", "env", "url", "headers", "protocol", "type", "cwd", "enabled",
-     "init_timeout", "max_concurrent_requests"]
+     "init_timeout", "max_concurrent_requests", "isolation"]
 )  # fmt: skip
 ENTRIES = st.dictionaries(ENTRY_KEYS, VALUES, max_size=5)
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from core.gateway.clients import Client
+from core.gateway.leases import Leases
 from core.gateway.record import Record
 from core.gateway.refusal import Refusal
 from core.gateway.router import Router
@@ -17,11 +18,17 @@ from core.protocol.calls import Call, ConnectionLost, Session
 from tests.engine.running import Running, running
 from tests.fakes.clock import settle
 from tests.fakes.connector import BROKEN, CRASH, FakePeer, FakeSession
+from tests.fakes.privates import FakePrivates
 from tests.fakes.source import server
 
 
 def router(world: Running) -> Router:
-    return Router(world.engine, world.engine.sessions, Record(world.counters))
+    return Router(
+        world.engine,
+        world.engine.sessions,
+        Record(world.counters),
+        Leases(world.engine, FakePrivates()),
+    )
 
 
 async def refused(asking: Router, name: str = "one") -> str:
