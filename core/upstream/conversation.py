@@ -33,8 +33,11 @@ from core.upstream.patience import LONGEST
 from core.upstream.pending import Limits, Outlet
 from core.upstream.server_log import ServerLog
 from core.upstream.stateless import Stamp
+from core.upstream.throttle import Throttle
 
-REFRESH_EVERY = 2.0  # seconds at least between two re-readings of a server's lists
+REFRESH_EVERY = 2.0  # seconds between two re-readings of a server's lists, after the first few
+SETTLE = 0.02  # seconds in which what changes together is told
+REFRESH_BURST = 3  # re-readings at once, each restored after that time
 HANGS = 3  # requests in a row without an answer after which a person is told
 
 log = logging.getLogger(__name__)
@@ -106,7 +109,7 @@ class Conversation:
         self._stale: set[str] = set()  # lists the server said have changed
         self._renew = False
         self._wanted: asyncio.Future[None] = loop.create_future()  # something is to be done
-        self._refreshed_at = 0.0
+        self._refreshes = Throttle(1 / REFRESH_EVERY, REFRESH_BURST)
         self.listening = Listening(self.session, self._stamp, self.violation)
 
     async def open(self, era: Era, hopeless: Callable[[], bool] = lambda: False) -> None:
@@ -157,16 +160,14 @@ class Conversation:
         self._tell_of(CHANGES)
 
     async def _refresh(self) -> None:
-        """Re-read what changed, at most once in a while however often the server says so."""
+        """Re-read what changed: at once, but in a storm of changes only once in a while."""
         loop = asyncio.get_running_loop()
-        due_in = self._refreshed_at + REFRESH_EVERY - loop.time()
-        if due_in > 0:
-            await asyncio.wait([self.down], timeout=due_in)
+        due_in = max(SETTLE, self._refreshes.spend(1.0, loop.time()))
+        await asyncio.wait([self.down], timeout=due_in)
         if self.down.done():
             return
         stale, self._stale = self._stale, set()
         self._wanted = loop.create_future()
-        self._refreshed_at = loop.time()
         try:
             self.session.catalogue = await list_everything(
                 self.session, self._stamp, self.violation, frozenset(stale)
