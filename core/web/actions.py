@@ -27,6 +27,11 @@ from core.web.site import Site
 WAIT_TIME = 30.0  # seconds, when the caller does not say
 LONGEST_WAIT = 300.0
 
+WAITING = {
+    "wait": "Answer once the server is in this phase, or cannot get there without a person.",
+    "timeout": f"Seconds to wait for that, {WAIT_TIME:g} unless said, {LONGEST_WAIT:g} at most.",
+}
+
 _STUCK = frozenset({Phase.FAILED, Phase.AUTH_REQUIRED})
 """Phases that only a person's act ends, so waiting for another is pointless."""
 

@@ -27,6 +27,12 @@ HEARTBEAT = 15.0  # seconds of silence before a comment
 DEFAULT = "default"  # takes back what was set
 
 
+QUERY = {
+    "tail": f"How many of the last lines, {LOG_LINES} unless said, {MOST_LOG_LINES} at most.",
+    "follow": "1: stream events, lines (a list of texts), dropped (a number) and bye.",
+}
+
+
 class LogData(msgspec.Struct, frozen=True):
     server: str
     lines: list[str]

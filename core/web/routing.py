@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from core.web.exchange import Request, Response
@@ -15,7 +15,7 @@ S = TypeVar("S")
 class Route(Generic[S]):
     """One method of one path; ``template`` may hold ``{placeholders}``, each one segment.
 
-    The dispatcher, the guard's tests and the metrics' labels all read this.
+    The dispatcher, the guard's tests, the metrics' labels and the OpenAPI document all read this.
     """
 
     method: str
@@ -23,6 +23,11 @@ class Route(Generic[S]):
     handler: Callable[[S, Request], Awaitable[Response]]
     summary: str
     needs_key: bool = True
+    data: type | None = None  # of the answer, inside the envelope where there is one
+    body: type | None = None  # of the request, as JSON
+    query: Mapping[str, str] = field(default_factory=dict)  # what each field means
+    produces: tuple[str, ...] = ("application/json",)
+    status: int = 200  # of success
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,9 +22,19 @@ from core.web.replies import Refused, success
 from core.web.site import Site
 from core.web.tools import ToolJson, tool_json
 
+AddBody = dict[str, object]
+Patch = dict[str, object]
+
+
+class ServersData(msgspec.Struct, frozen=True):
+    """What is answered; see ``_Servers``."""
+
+    servers: tuple[wire.ServerJson, ...]
+    stats: wire.StatsJson
+
 
 class _Servers(msgspec.Struct, frozen=True):
-    """``servers`` are encoded ``wire.ServerJson``."""
+    """``ServersData`` whose servers are encoded already."""
 
     servers: tuple[msgspec.Raw, ...]
     stats: wire.StatsJson
@@ -53,7 +63,7 @@ async def tools(site: Site, request: Request) -> Response:
 
 async def add(site: Site, request: Request) -> Response:
     """One entry as it would stand in the file with its name, or several under ``servers``."""
-    body = await read_json(request, dict[str, object])
+    body = await read_json(request, AddBody)
     several = body.get("servers")
     entries = several if isinstance(several, list) and "name" not in body else [body]
     named = tuple(_named(entry) for entry in entries)
@@ -67,7 +77,7 @@ async def add(site: Site, request: Request) -> Response:
 async def change(site: Site, request: Request) -> Response:
     """A JSON merge patch of the entry (RFC 7396): null takes a member out."""
     name = _status(site, request).name
-    patch = await read_json(request, dict[str, object])
+    patch = await read_json(request, Patch)
     _refuse_masks(patch, "")
     return await act_on(site, request, name, ChangeServer(name, patch))
 

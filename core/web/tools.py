@@ -18,6 +18,12 @@ SEPARATOR = ":"  # a tool id is split at the first one; server names hold none
 NO_MEMBERS = msgspec.Raw(b"{}")
 
 
+QUERY = {
+    "q": "What the tool should do; without, all tools are listed.",
+    "limit": f"How many tools at most, up to {MOST_FOUND}.",
+}
+
+
 class ToolJson(msgspec.Struct, frozen=True, rename="camel"):
     """A tool; ``standing`` is whether a person agreed to it, ``score`` how well it was found."""
 
@@ -43,7 +49,7 @@ class CallBody(msgspec.Struct, frozen=True):
     """``name`` is a tool id, as in ``server:tool``."""
 
     name: str
-    args: msgspec.Raw = NO_MEMBERS
+    args: msgspec.Raw = msgspec.field(default_factory=lambda: NO_MEMBERS)
 
 
 class CallData(msgspec.Struct, frozen=True):
