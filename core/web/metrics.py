@@ -1,28 +1,27 @@
 """``GET /metrics``: the counters and the present snapshot in Prometheus' two text formats.
 
-prometheus_client formats; it is imported, and does its work, off the event loop, and only when
-somebody scrapes. What it formats is copied on the loop, so that no scrape is half one moment.
+All of it is written off the event loop, and only when somebody scrapes. What is written is copied
+on the loop, so that no scrape is half one moment.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from core.model.status import Snapshot
 from core.ports import Sessions, ToolSearch
 from core.telemetry.counters import Counters
-from core.telemetry.families import Cell, Counter, Family, Histogram, frozen
+from core.telemetry.families import Counter, Family, frozen
 from core.telemetry.usage import usage
 from core.web import present
+from core.web.exposition import exposition
 
 if TYPE_CHECKING:
-    from prometheus_client import Metric
-    from prometheus_client.core import Exemplar as Shown
+    pass
 
 PREFIX = "mcpproxy_"
 
@@ -54,62 +53,18 @@ async def page(moment: Moment, accept: str) -> Page:
 def _render(moment: Moment, accept: str) -> Page:
     from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
     from prometheus_client.exposition import choose_encoder
-    from prometheus_client.registry import Collector
 
     by_pid = usage(moment.pids.values())
     used = {name: by_pid[pid] for name, pid in moment.pids.items() if pid in by_pid}
     families = (*moment.families, *present.of_processes(used))
 
-    class Scrape(Collector):
-        def collect(self) -> Iterator[Metric]:
-            return map(_metric, families)
-
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(Scrape())
     ProcessCollector(registry=registry)
     GCCollector(registry)
     encode, content_type = choose_encoder(accept)
-    return Page(encode(registry), content_type)
-
-
-def _metric(family: Family) -> Metric:
-    # ``_created`` series only come from timestamps, which nothing here passes on.
-    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
-
-    if isinstance(family, Histogram):
-        return _histogram(family)
-    shape = CounterMetricFamily if isinstance(family, Counter) else GaugeMetricFamily
-    metric = shape(PREFIX + family.name, family.help, labels=family.labels)
-    for labels, value in family.values.items():
-        metric.add_metric(labels, value)
-    return metric
-
-
-def _histogram(family: Histogram) -> Metric:
-    from prometheus_client.core import HistogramMetricFamily
-
-    metric = HistogramMetricFamily(PREFIX + family.name, family.help, labels=family.labels)
-    bounds = [str(float(bound)) for bound in family.bounds] + ["+Inf"]
-    for labels, cell in family.values.items():
-        metric.add_metric(labels, _buckets(bounds, cell), cell.sum)
-    return metric
-
-
-def _buckets(bounds: list[str], cell: Cell) -> list[tuple[str, float] | tuple[str, float, Shown]]:
-    from prometheus_client.core import Exemplar
-
-    counts = map(float, accumulate(cell.counts))
-    if cell.exemplars is None:
-        return list(zip(bounds, counts, strict=True))
-    buckets: list[tuple[str, float] | tuple[str, float, Shown]] = []
-    for number, (bound, count) in enumerate(zip(bounds, counts, strict=True)):
-        newest = cell.exemplars.get(number)
-        if newest is None:
-            buckets.append((bound, count))
-        else:
-            labels = {"trace_id": newest.trace_id}
-            buckets.append((bound, count, Exemplar(labels, newest.value, newest.at)))
-    return buckets
+    modern = content_type.startswith("application/openmetrics-text")
+    # Ours first: OpenMetrics ends with a mark that the library writes.
+    return Page(exposition(families, PREFIX, modern) + encode(registry), content_type)
 
 
 class Exporter:

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from tests.bench import calls, idle, recovery, search, snapshot, startup
+from tests.bench import calls, idle, metrics, recovery, search, snapshot, startup
 from tests.bench.process import PROC
 from tests.bench.result import QUICK, Row, Scale, document, table
 
@@ -22,6 +22,7 @@ MEASUREMENTS: dict[str, Callable[[Scale], Awaitable[list[Row]]]] = {
     "idle": idle.measure,
     "snapshot": snapshot.measure,
     "search": search.measure,
+    "metrics": metrics.measure,
 }
 
 

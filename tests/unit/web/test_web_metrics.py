@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -12,9 +13,13 @@ from types import MappingProxyType
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from prometheus_client import Metric
+from prometheus_client import CollectorRegistry, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.core import Exemplar as LibraryExemplar
+from prometheus_client.exposition import choose_encoder
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as text_format
+from prometheus_client.registry import Collector
 
 from core.model.approvals import Review
 from core.model.config import ServerName
@@ -22,7 +27,8 @@ from core.model.status import AdminState, Health, Level, Peer, Phase, ServerStat
 from core.model.tools import Tool
 from core.search.catalogue import Catalogue
 from core.telemetry.counters import Counters
-from core.telemetry.families import Gauge
+from core.telemetry.families import Cell, Counter, Exemplar, Family, Gauge, Histogram
+from core.web.exposition import exposition
 from core.web.metrics import Exporter, Moment, page
 
 HEALTH = Health(level=Level.HEALTHY, admin_state=AdminState.ENABLED, summary="x")
@@ -259,3 +265,71 @@ async def test_tools_that_wait_for_a_person_are_counted() -> None:
     metrics = await scraped(Counters(), replace(server("s", Phase.READY), review=waiting))
     assert value(metrics["mcpproxy_tools_pending_approval"], server="s") == 2
     assert value(metrics["mcpproxy_tools_changed"], server="s") == 1
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r"), max_size=20))
+def test_any_name_comes_back_as_it_was(tool: str) -> None:
+    """Tools are named by servers: whatever they choose, both formats carry it unchanged."""
+    family = Counter("tool_calls", "Calls.", ("tool",))
+    family.inc(tool)
+    for modern, parse, end in ((False, text_format, ""), (True, openmetrics, "# EOF\n")):
+        shown = exposition([family], "mcpproxy_", modern).decode() + end
+        [sample] = by_name(parse(shown))["mcpproxy_tool_calls"].samples
+        assert sample.labels == {"tool": tool}
+
+
+def test_the_library_would_write_the_same() -> None:
+    """Line by line, apart from the order of labels, for every kind of metric and number."""
+    families = [
+        Counter("c", "Help.", ("a", "b"), {("1", 'x"\\\n'): 3.0, ("2", "é"): 1e21}),
+        Gauge("g", "Help \\ more.", (), {(): 1.5e-7}),
+        Gauge("i", "Help.", ("a",), {("x",): math.inf}),
+        Histogram("h", "Help.", ("a",), (0.005, 1), {("x",): Cell([1, 0, 2], 7.25)}),
+        Histogram("e", "Help.", (), (10,), {(): Cell([1, 0], 2, {0: Exemplar("ab", 2.0, 1.5)})}),
+        Counter("nothing", "Help.", ("a",)),
+    ]
+    for accept in ("", "application/openmetrics-text; version=1.0.0"):
+        encode, _ = choose_encoder(accept)
+        registry = CollectorRegistry(auto_describe=False)
+        registry.register(Library(families))
+        theirs = encode(registry).decode().removesuffix("# EOF\n")
+        ours = exposition(families, "p_", bool(accept)).decode()
+        assert [sorted(line) for line in sorted(ours.splitlines())] == [
+            sorted(line) for line in sorted(theirs.splitlines())
+        ]
+
+
+class Library(Collector):
+    """The same families as prometheus_client knows them."""
+
+    def __init__(self, families: list[Family]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterator[Metric]:
+        for family in self._families:
+            name = f"p_{family.name}"
+            if isinstance(family, Histogram):
+                histogram = HistogramMetricFamily(name, family.help, labels=family.labels)
+                for labels, cell in family.values.items():
+                    histogram.add_metric(labels, self._buckets(family, cell), cell.sum)
+                yield histogram
+            else:
+                shape = GaugeMetricFamily if isinstance(family, Gauge) else CounterMetricFamily
+                metric = shape(name, family.help, labels=family.labels)
+                for labels, value in family.values.items():
+                    metric.add_metric(labels, value)
+                yield metric
+
+    @staticmethod
+    def _buckets(family: Histogram, cell: Cell) -> list[tuple[object, ...]]:
+        bounds = [*(str(float(bound)) for bound in family.bounds), "+Inf"]
+        found: list[tuple[object, ...]] = []
+        for number, bound in enumerate(bounds):
+            traced = (cell.exemplars or {}).get(number)
+            count = float(sum(cell.counts[: number + 1]))
+            if traced is None:
+                found.append((bound, count))
+            else:
+                labels = {"trace_id": traced.trace_id}
+                found.append((bound, count, LibraryExemplar(labels, traced.value, traced.at)))
+        return found
