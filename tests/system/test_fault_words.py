@@ -163,6 +163,8 @@ def check_log_and_metric(code: FaultCode, log: str, metrics: str) -> None:
     (series,) = (
         each
         for each in metrics.splitlines()
-        if each.startswith("mcpproxy_actor_failures_total{") and f'"{name_of(code)}"' in each
+        if each.startswith("mcpproxy_actor_failures_total{")
+        and f'"{name_of(code)}"' in each
+        and not each.endswith(" 0.0")
     )
     assert f'error_type="{code}"' in series
