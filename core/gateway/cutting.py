@@ -82,7 +82,7 @@ class Cutter:
             )
             content = [*long.items, _as_text(notice)]
         else:
-            kept = long.text or long.structured
+            kept = "\n[structuredContent]\n".join(filter(None, (long.text, long.structured)))
             end = _page(limit)
             notice = (
                 f"[Cut: characters 0 to {end} of {len(kept)}. "
@@ -146,7 +146,18 @@ def _measured(result: bytes, limit: int) -> _Long | None:
     structured = bytes(members.pop("structuredContent", b"")).decode()
     if sum(map(len, texts)) + len(structured) <= limit:
         return None
-    return _Long("\n".join(texts), structured, items, others, members)
+    text = "\n".join(texts)
+    if structured and _says_the_same(text, structured):
+        structured = "" if len(text) > limit else structured
+    return _Long(text, structured, items, others, members)
+
+
+def _says_the_same(text: str, structured: str) -> bool:
+    """Whether the text is the structured content, as servers are advised to write it."""
+    try:
+        return bool(msgspec.json.decode(text) == msgspec.json.decode(structured))
+    except msgspec.DecodeError:
+        return False
 
 
 def _as_text(text: str) -> msgspec.Raw:
