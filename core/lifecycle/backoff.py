@@ -7,6 +7,7 @@ import zlib
 FIRST = 1.0  # seconds
 CAP_STDIO = 60.0
 CAP_REMOTE = 300.0
+SLOW_FROM = 6  # the attempt, 32 s, with which waiting for what we cannot start begins
 SPREAD = 0.2
 STABLE_AFTER = 60.0  # seconds in READY after which earlier failures are forgotten
 GIVE_UP_FAILURES = 5

@@ -84,7 +84,9 @@ __all__ = [
     "transition",
 ]
 
-BLAMELESS = frozenset({FaultCode.RESOURCES})  # say nothing of the server, so never give it up
+# These say nothing of the server, which is never given up for them.
+BLAMELESS = frozenset({FaultCode.RESOURCES, FaultCode.DEP_DOCKER_DOWN})
+SLOW = frozenset({FaultCode.DEP_DOCKER_DOWN})  # a person has to start something first
 
 # --- the model --------------------------------------------------------------------------------
 
@@ -244,7 +246,8 @@ def _ended_transient(model: Model, at: float, fault: Fault) -> Step:
         message = f"Stopped after {len(failures)} failed starts in a row. {fault.message}"
         return _rest(model, Failed(Fault(FaultCode.CRASH_LOOP, message, fault.detail)))
     cap = backoff.CAP_REMOTE if remote else backoff.CAP_STDIO
-    retry_at = at + backoff.retry_delay(model.config.name, model.epoch, attempt, cap)
+    pace = max(attempt, backoff.SLOW_FROM) if fault.code in SLOW else attempt
+    retry_at = at + backoff.retry_delay(model.config.name, model.epoch, pace, cap)
     waiting = replace(model, state=Backoff(retry_at, fault), attempt=attempt, failures=failures)
     return waiting, (StartRetryTimer(model.epoch, retry_at),)
 

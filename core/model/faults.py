@@ -40,6 +40,7 @@ class FaultCode(StrEnum):
     EXIT_EARLY = "EXIT_EARLY"  # ended before it was ready
     CRASHED = "CRASHED"  # ended after it was ready
     OUTPUT_CLOSED = "OUTPUT_CLOSED"  # lives, but closed the pipe it answers on
+    DEP_DOCKER_DOWN = "DEP_DOCKER_DOWN"  # what it runs in is not running
     STDOUT_FLOOD = "STDOUT_FLOOD"  # wrote garbage without an end where messages belong
     HANDSHAKE_TIMEOUT = "HANDSHAKE_TIMEOUT"  # started, never answered
     HANDSHAKE_INVALID = "HANDSHAKE_INVALID"  # answered, but not as MCP asks
@@ -76,6 +77,7 @@ RULES: dict[FaultCode, FaultRule] = {
     FaultCode.EXIT_EARLY: FaultRule(FaultKind.TRANSIENT, Action.VIEW_LOGS),
     FaultCode.CRASHED: FaultRule(FaultKind.TRANSIENT, Action.RESTART),
     FaultCode.OUTPUT_CLOSED: FaultRule(FaultKind.TRANSIENT, Action.RESTART),
+    FaultCode.DEP_DOCKER_DOWN: FaultRule(FaultKind.TRANSIENT, Action.RESTART),
     FaultCode.STDOUT_FLOOD: FaultRule(FaultKind.TRANSIENT, Action.VIEW_LOGS),
     FaultCode.HANDSHAKE_TIMEOUT: FaultRule(FaultKind.TRANSIENT, Action.VIEW_LOGS),
     FaultCode.HANDSHAKE_INVALID: FaultRule(FaultKind.TERMINAL, Action.VIEW_LOGS),

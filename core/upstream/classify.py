@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import errno
+import re
 import signal
 import sys
+from pathlib import Path
 
 from core.model.faults import Fault, FaultCode
 
+_CONTAINER_ENGINES = {"docker": "Docker", "podman": "Podman", "nerdctl": "containerd"}
+# What their clients say when they reach nobody; an exit code 125 alone may be a wrong flag.
+_NO_ENGINE = re.compile(
+    r"cannot connect to (the docker daemon|podman)"
+    r"|failed to connect to the docker api"
+    r"|error during connect:"
+    r"|cannot access containerd socket",
+    re.IGNORECASE,
+)
 _RESOURCES = {errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM}
 NOT_EXECUTABLE, NOT_FOUND = 126, 127  # what shells and env(1) exit with (POSIX 2.8.2)
 
@@ -85,8 +96,15 @@ def flooded(log: str) -> Fault:
     )
 
 
-def exited(returncode: int, was_ready: bool, log: str) -> Fault:
+def exited(command: str, returncode: int, was_ready: bool, log: str) -> Fault:
     """A process that ended by itself; ``log`` is its last stderr lines."""
+    engine = _CONTAINER_ENGINES.get(Path(command).stem.lower())
+    if engine is not None and returncode != 0 and _NO_ENGINE.search(log):
+        return Fault(
+            FaultCode.DEP_DOCKER_DOWN,
+            f"{engine} is not running, and this server runs in it. Start {engine}.",
+            log,
+        )
     how = _how(returncode)
     last = log.strip().rsplit("\n", 1)[-1].strip()
     because = f": {last}" if last else "."  # its own last words say most, so they come early

@@ -197,4 +197,5 @@ class _Connection:
         returncode = self.child.returncode
         if returncode is None:
             return classify.pipe_closed(self.child.closed_pipe, tail)
-        return classify.exited(returncode, self.talk.peer is not None, tail)
+        command = self._launch.argv[0]
+        return classify.exited(command, returncode, self.talk.peer is not None, tail)

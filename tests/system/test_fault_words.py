@@ -19,12 +19,13 @@ from tests.fakes.website import LIMIT, Servers, config_of, website
 from tray_app import doctor, report
 from tray_app.actions import OpenConfig, OpenHelp, OpenLog, command_of
 from tray_app.help import help_page
-from tray_app.view import Row, view_of
+from tray_app.rows import Row
+from tray_app.view import view_of
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ROOT / "docs" / "faults"
 VARIABLES = (
-    *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"),
+    *("DOCKER_HOST", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"),
     *("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"),
 )
 SECTIONS = ("Usual causes", "What to do", "What the program does by itself")

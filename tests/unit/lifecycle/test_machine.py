@@ -400,6 +400,18 @@ def test_a_server_by_url_is_never_given_up() -> None:
     assert isinstance(model.state, Connecting)
 
 
+def test_what_somebody_else_has_to_start_is_waited_for_slowly() -> None:
+    """Half a minute at first, a minute later, and never given up."""
+    model = play(NEW, Configure(A), OpenConnection(1, A), Connecting)
+    for number in range(9):
+        model, _ = transition(
+            model, Ended(model.epoch, 0.0, Fault(FaultCode.DEP_DOCKER_DOWN, "not running"))
+        )
+        assert isinstance(model.state, Backoff)
+        assert model.state.retry_at == pytest.approx(60.0 if number > 5 else 32.0, rel=0.2001)
+        model, _ = transition(model, RetryDue(model.epoch))
+
+
 def test_slow_failures_go_on() -> None:
     """Failures that take a minute each are never five in two minutes."""
     connecting = play(NEW, Configure(A), OpenConnection(1, A), Connecting)

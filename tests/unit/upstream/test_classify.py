@@ -50,14 +50,43 @@ def test_what_the_system_says_about_a_start(number: int) -> None:
 )
 def test_how_a_process_ended(returncode: int, code: FaultCode, how: str) -> None:
     """Before it was ready the code tells more; afterwards it crashed, whatever the code."""
-    early = classify.exited(returncode, False, "first\nlast words\n\n")
+    early = classify.exited("x", returncode, False, "first\nlast words\n\n")
     assert early.code is code
     assert how in early.message
     assert "last words" in early.message
     assert early.detail == "first\nlast words\n\n"
-    late = classify.exited(returncode, True, "")
+    late = classify.exited("x", returncode, True, "")
     assert late.code is FaultCode.CRASHED
     assert how in late.message
+
+
+NO_DOCKER = (
+    "docker: Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker "
+    "daemon running?\n\nRun 'docker run --help' for more information"
+)
+
+
+@pytest.mark.parametrize(
+    ("command", "log", "engine"),
+    [
+        ("/usr/bin/docker", NO_DOCKER, "Docker"),
+        ("docker", "failed to connect to the docker API at unix:///var/run/docker.sock", "Docker"),
+        ("docker.exe", "error during connect: open //./pipe/dockerDesktop: not found", "Docker"),
+        ("podman", "Cannot connect to Podman. Please verify your connection", "Podman"),
+        ("docker", "docker: invalid reference format", None),
+        ("npx", NO_DOCKER, None),
+    ],
+)
+def test_a_container_engine_that_is_not_running_is_told_from_a_bad_server(
+    command: str, log: str, engine: str | None
+) -> None:
+    """One cause of many servers' ends is named as such; a wrong flag is the server's own."""
+    fault = classify.exited(command, 125, False, log)
+    if engine is None:
+        assert fault.code is FaultCode.EXIT_EARLY
+    else:
+        assert fault.code is FaultCode.DEP_DOCKER_DOWN
+        assert f"Start {engine}." in fault.message
 
 
 OF_HTTP = {  # see test_http_faults
@@ -77,8 +106,9 @@ def test_every_code_of_a_child_process_is_reached() -> None:
         classify.handshake_timeout(5.0, "log"),
         classify.handshake_invalid("no version", "log"),
         classify.pipe_closed("output", "log"),
-        classify.exited(1, False, ""),
-        classify.exited(1, True, ""),
+        classify.exited("x", 1, False, ""),
+        classify.exited("x", 1, True, ""),
+        classify.exited("docker", 1, True, NO_DOCKER),
         *map(spawn_error, BY_ERRNO),
     }
     elsewhere = {FaultCode.UNSUPPORTED, FaultCode.CRASH_LOOP, FaultCode.INTERNAL}
