@@ -61,6 +61,8 @@ class _Outcome(msgspec.Struct, rename="camel"):
     is_error: bool = False
 
 
+_TRACED = b'"traceparent"'
+_NAMED = b'"isError"'
 _SAYS_ERROR = re.compile(rb'"isError"\s*:\s*true')
 _outcome = msgspec.json.Decoder(_Outcome)
 
@@ -96,7 +98,7 @@ class Record:
     def call(self, server: str, tool: str, params: bytes) -> Callable[[Call], str]:
         """A tool call was sent to a server; what is returned is for when it has ended."""
         started = perf_counter()
-        trace = trace_id_of(params)
+        trace = trace_id_of(params) if _TRACED in params else ""
 
         def ended(call: Call) -> str:
             outcome = outcome_of(call)
@@ -181,7 +183,11 @@ def _says_error(result: bytes | memoryview) -> bool:
     Inside JSON strings the quotes are escaped; nested objects could mislead, so a small result
     is read once the words were found.
     """
-    whole = memoryview(result)
-    if len(whole) <= 2 * END:
-        return _SAYS_ERROR.search(whole) is not None and _outcome.decode(whole).is_error
-    return any(_SAYS_ERROR.search(part) is not None for part in (whole[:END], whole[-END:]))
+    if len(result) <= 2 * END:
+        whole = bytes(result)
+        at = whole.find(_NAMED)  # in most results it is not there, or near the end
+        if at < 0 or _SAYS_ERROR.search(whole, at) is None:
+            return False
+        return _outcome.decode(whole).is_error
+    ends = (result[:END], result[-END:])
+    return any(_SAYS_ERROR.search(part) is not None for part in ends)
