@@ -21,7 +21,7 @@ from core.model.intents import RestartServer, RetryNow, ServerIntent, allowed
 from core.model.status import Phase
 from core.ports import Timer
 
-TICK = 30.0  # seconds
+TICK = 8.0  # seconds; what waited is tried within ten of the computer waking up
 RESUMED = 5.0  # seconds of sleep between two ticks after which waiting makes no sense any more
 
 _WAY_OUT = {
