@@ -80,4 +80,4 @@ def _same_entry(new: Document, old: Document, path: Path) -> Path:
         named = old.find(("mcpServers", index, "name"))
         if named is not None and name is not None and named.value == name.value:
             return ("mcpServers", index, *path[2:])
-    return path
+    return ()  # a new entry: another's secrets are not for it
