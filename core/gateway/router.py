@@ -161,7 +161,9 @@ class Router:
         tool: str | None = None,
     ) -> Running:
         """Send a request on. Raises Refusal when the server cannot take it now."""
-        params = trace.checked(params)
+        if b'"_meta"' in params:
+            status = self.status(name)
+            params = trace.checked(params, remote=status is not None and status.kind == "http")
         leased = self.leases.apart(client, name, session)
         try:
             if leased:

@@ -152,7 +152,7 @@ class ToStateless(Running):
 def _with_elicitation_id(asked: Asked) -> bytes:
     """Up to 2025-11-25 a URL to visit has an id, by which its end would be told."""
     params = members_of(asked.params)
-    if asked.method != "elicitation/create" or params.get("mode") != msgspec.Raw(b'"url"'):
+    if asked.method != "elicitation/create" or bytes(params.get("mode", b"")) != b'"url"':
         return bytes(asked.params)
     return msgspec.json.encode({"elicitationId": secrets.token_urlsafe(12), **params})
 

@@ -15,10 +15,15 @@ STATE_LONGEST = 512  # characters (Trace Context §3.3.1.5)
 STATE_MEMBERS = 32
 KEYS = ("traceparent", "tracestate", "baggage")
 
+_WORDS = tuple(f'"{key}"'.encode() for key in KEYS)
 
-def checked(params: bytes, *, keeps_baggage: bool = True) -> bytes:
-    """The params with no more of the trace context than may be passed on."""
-    if b'"traceparent"' not in params and b'"tracestate"' not in params:
+
+def checked(params: bytes, *, remote: bool) -> bytes:
+    """The params with no more of the trace context than may be passed on.
+
+    Baggage may hold what a person would not tell a ``remote`` server.
+    """
+    if not any(word in params for word in _WORDS):
         return params
     members = members_of(params)
     meta = members_of(members.get("_meta", b""))
@@ -27,13 +32,14 @@ def checked(params: bytes, *, keeps_baggage: bool = True) -> bytes:
         return params  # the words stood elsewhere, in an argument for example
     dropped = set()
     if parse(found.get("traceparent", "")) is None:
-        dropped |= {"traceparent", "tracestate"}
+        dropped |= {"traceparent", "tracestate"}  # a state without its parent means nothing
     state = found.get("tracestate", "")
     if len(state) > STATE_LONGEST or state.count(",") >= STATE_MEMBERS:
         dropped.add("tracestate")
-    if not keeps_baggage:
+    if remote:
         dropped.add("baggage")
-    if not dropped & meta.keys():
+    twice = any(params.count(word) > 1 for word in _WORDS)  # readers might differ in which counts
+    if not dropped & meta.keys() and not twice:
         return params
     kept = {key: raw for key, raw in meta.items() if key not in dropped}
     members["_meta"] = msgspec.Raw(msgspec.json.encode(kept))

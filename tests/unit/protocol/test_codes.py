@@ -23,7 +23,9 @@ def test_unknown_versions(wanted: str) -> None:
 
 
 def test_own_codes_are_outside_the_reserved_range() -> None:
-    """JSON-RPC 2.0 §5.1 keeps -32768 to -32000 for itself; five of those are its standard ones."""
+    """JSON-RPC 2.0 §5.1 keeps -32768 to -32000 for itself and for MCP; ours are none of those."""
     reserved = {code for code in Code if -32768 <= code <= -32000}
-    assert reserved == {-32700, -32600, -32601, -32602, -32603}
+    json_rpc = {-32700, -32600, -32601, -32602, -32603}
+    mcp = {-32002, -32020, -32021, -32022, -32042}
+    assert reserved == json_rpc | mcp
     assert len({int(code) for code in Code}) == len(Code)
