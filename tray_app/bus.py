@@ -154,7 +154,8 @@ class SessionBus:
             async with asyncio.timeout(ANSWER_TIMEOUT):
                 answer = await self._bus.call(message)
         except (OSError, EOFError, DBusFastError) as error:  # TimeoutError is an OSError
-            log.debug("no answer from the bus to %s: %s", message.member, error)
+            facts = {"asked": message.member, "why": str(error)}
+            log.debug("no answer from the bus", extra={"fields": facts})
             return
         if answer is not None:  # None: the connection was closed by us meanwhile
             then(answer)
@@ -177,7 +178,7 @@ class SessionBus:
         try:
             await ended()
         except (OSError, EOFError, DBusFastError) as error:
-            log.debug("session bus connection ended: %r", error)
+            log.debug("session bus connection ended", extra={"fields": {"why": repr(error)}})
         self._bus = None
         return "it closed the connection", loop.time() - born
 
@@ -197,7 +198,7 @@ class SessionBus:
             try:
                 return SocketWatch(path)
             except OSError as error:
-                log.debug("cannot watch for the session bus: %s", error)
+                log.debug("cannot watch for the session bus", extra={"fields": {"why": str(error)}})
         await asyncio.Event().wait()
         raise AssertionError  # only cancellation ends the wait
 

@@ -168,7 +168,7 @@ class Tray:
             self._shell.notify(text.APPROVALS_LOST, dict(notice.args).get("why", ""))
 
     def _tell(self, sentence: str) -> None:
-        log.info(sentence)
+        log.info("said", extra={"fields": {"words": sentence}})
         self._say(sentence)
 
     # Person to engine

@@ -21,7 +21,7 @@ UNIT = ROOT / "packaging" / "mcpproxy-tray.service"
 EXAMPLE = {"command": sys.executable, "args": ["-m", "tray_app.example_server"]}
 
 
-class Manager:
+class NotifySocket:
     """The end of the socket that systemd would read."""
 
     def __init__(self, address: str) -> None:
@@ -49,8 +49,8 @@ class Manager:
 @asynccontextmanager
 async def managed(
     home: Home, address: str, environ: Mapping[str, str]
-) -> AsyncIterator[tuple[Manager, RunningProgram]]:
-    manager = Manager(address)
+) -> AsyncIterator[tuple[NotifySocket, RunningProgram]]:
+    manager = NotifySocket(address)
     try:
         async with program(home, "serve", {"NOTIFY_SOCKET": address, **environ}) as running:
             yield manager, running

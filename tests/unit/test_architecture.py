@@ -54,6 +54,8 @@ SLEEPS_IN_TESTS: dict[str, str] = {
     "tests/faults/test_faults_resources.py": "a stretch of time that is measured",
 }
 
+LOG_CALLS = {"debug", "info", "warning", "error", "exception", "critical"}
+
 # What a class called so does cannot be told from its name.
 EMPTY_WORDS = ("Manager", "Helper", "Util", "Utils", "Adapter", "Handler", "Service")
 
@@ -115,6 +117,17 @@ def _sleeps(tree: ast.Module) -> bool:
         name.rpartition(".")[2] == "sleep"
         and not (call.args and isinstance(call.args[0], ast.Constant) and call.args[0].value == 0)
         for call, name in _calls(tree)
+    )
+
+
+def _talks_in_its_log(tree: ast.Module) -> bool:
+    """Whether a log line is anything but one constant message and facts as fields."""
+    return any(
+        len(call.args) != 1
+        or not isinstance(call.args[0], ast.Constant)
+        or {keyword.arg for keyword in call.keywords} - {"extra", "exc_info"}
+        for call, name in _calls(tree)
+        if name.partition(".")[0] == "log" and name.partition(".")[2] in LOG_CALLS
     )
 
 
@@ -197,6 +210,12 @@ def test_everything_is_caught_only_at_the_barriers() -> None:
     )
 
 
+def test_log_lines_are_constant_messages_with_fields() -> None:
+    """What varies is a field, so that a log can be searched and counted by its messages."""
+    files = _files("core", "tray_app")
+    assert [_named(path) for path in files if _talks_in_its_log(_tree(path))] == []
+
+
 def test_tests_do_not_sleep() -> None:
     """No test waits by sleeping, apart from servers whose slowness is what is tested."""
     found = {_named(path) for path in _files("tests") if _sleeps(_tree(path))}
@@ -217,6 +236,9 @@ def test_tests_do_not_sleep() -> None:
         ("time.sleep(0.1)", _sleeps, True),
         ("from time import sleep\nsleep(delay)", _sleeps, True),
         ("asyncio.sleep(0)", _sleeps, False),
+        ("log.info('x %s', y)", _talks_in_its_log, True),
+        ("log.info(f'x {y}')", _talks_in_its_log, True),
+        ("log.info('x', extra=fields(y=y))", _talks_in_its_log, False),
     ],
 )
 def test_the_rules_see_what_they_forbid(source: str, rule: object, broken: bool) -> None:
