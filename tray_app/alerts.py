@@ -18,7 +18,7 @@ from core.model.config import ServerName
 from core.model.faults import Action
 from core.model.status import Phase, ServerStatus, Snapshot
 from tray_app import text
-from tray_app.view import problem_verbs
+from tray_app.rows import problem_verbs
 
 # All in seconds.
 QUIET_AT_START = 30.0
@@ -84,7 +84,8 @@ class Alerts:
     _snoozed_until: float = field(default=0.0, init=False)
     _incidents: dict[Key, _Incident] = field(default_factory=dict, init=False)
     _said: dict[Key, list[float]] = field(default_factory=dict, init=False)
-    _recent: dict[str, float] = field(default_factory=dict, init=False)  # shown alone, when
+    _recent: dict[str, float] = field(default_factory=dict, init=False)  # what was shown, when
+    _open: set[str] = field(default_factory=set, init=False)
     _groups: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
@@ -113,8 +114,7 @@ class Alerts:
                 known.alert = alert
         said_still = {incident.shown_as for incident in self._incidents.values()}
         withdraw = sorted(over - said_still)
-        for id_ in withdraw:
-            self._recent.pop(id_, None)
+        self._open.difference_update(withdraw)
         silent_until = max(self._quiet_until, self._snoozed_until)
         waiting = {key: one for key, one in self._incidents.items() if not one.shown_as}
         at = {key: max(one.visible_at, silent_until, self._free_at(key, now))
@@ -146,22 +146,25 @@ class Alerts:
         self._recent = {id_: at for id_, at in self._recent.items() if at > now - TOGETHER}
         if len(self._recent) + len(keys) < MANY:
             for key in keys:
-                incident = self._incidents[key]
-                incident.shown_as = incident.alert.id
-                self._recent[incident.alert.id] = now
+                self._shown(self._incidents[key].alert.id, [key], now)
             return tuple(self._incidents[key].alert for key in keys), ()
-        replaced = tuple(self._recent)
+        replaced = sorted(self._open.intersection(self._recent))
         together = [
             key
             for key, incident in self._incidents.items()
-            if key in keys or incident.shown_as in self._recent
+            if key in keys or incident.shown_as in replaced
         ]
+        self._open.difference_update(replaced)
         self._groups += 1
-        id_ = f"many/{self._groups}"
-        for key in together:
+        alert = Alert(f"many/{self._groups}", text.many_need_you(len(together)), _names(together))
+        self._shown(alert.id, together, now)
+        return (alert,), tuple(replaced)
+
+    def _shown(self, id_: str, keys: list[Key], now: float) -> None:
+        for key in keys:
             self._incidents[key].shown_as = id_
-        self._recent = {id_: now}
-        return (Alert(id_, text.many_need_you(len(together)), _names(together)),), replaced
+        self._recent[id_] = now
+        self._open.add(id_)
 
 
 def incidents(snapshot: Snapshot) -> Mapping[Key, Alert]:

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tray_app import icons, text
+from tray_app.rows import Row
 from tray_app.ui_thread import LoopThread, UiThread
-from tray_app.view import IconState, Row, TrayView
+from tray_app.view import IconState, TrayView
 
 if TYPE_CHECKING:
     import pystray

@@ -8,7 +8,8 @@ from dataclasses import replace
 from core.model.status import Snapshot
 from tray_app import text
 from tray_app.actions import Verb
-from tray_app.view import IconState, Row, TrayView, view_of
+from tray_app.rows import Row
+from tray_app.view import IconState, TrayView, view_of
 
 _NOT_FROM_AFAR = {Verb.OPEN_CONFIG, Verb.VIEW_LOG}
 """Files of the engine's computer."""

@@ -153,8 +153,8 @@ class Flapping(RuleBasedStateMachine):
         self.shown: list[tuple[float, str]] = []
         self.again: float | None = None
 
-    @rule(names=st.sets(st.sampled_from(NAMES)), seconds=st.floats(0, 400))
-    def change(self, names: set[str], seconds: float) -> None:
+    @rule(names=st.sets(st.sampled_from(NAMES)), seconds=st.integers(0, 400))
+    def change(self, names: set[str], seconds: int) -> None:
         self.now += seconds
         self.broken = names
         self.look()

@@ -32,7 +32,8 @@ def test_changed_tools_are_named_and_looked_at_before_they_are_approved() -> Non
     view = view_of(world(waiting(review)))
     line = row(view, "attention/a")
     assert line.label == (
-        "a - Ready, 3 of 5 tools: 1 tool has changed since you approved it. 1 tool needs your approval."
+        "a - Ready, 3 of 5 tools: 1 tool has changed since you approved it. 1 tool needs your "
+        "approval."
     )
     assert [each.label for each in line.rows] == [
         "read - changed",

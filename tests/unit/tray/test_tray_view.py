@@ -23,7 +23,9 @@ from core.model.status import (
 )
 from tests.fakes.tray_engine import ENDPOINT, NOON, status
 from tray_app.actions import Verb, command_of
-from tray_app.view import ATTENTION_LIMIT, GROUP_SIZE, IconState, Row, TrayView, view_of
+from tray_app.menu import ATTENTION_LIMIT
+from tray_app.rows import GROUP_SIZE, Row
+from tray_app.view import IconState, TrayView, view_of
 
 MISSING = Fault(FaultCode.SPAWN_ENOENT, '"npx" was not found.')
 SECRET = Fault(FaultCode.MISSING_SECRET, "API_KEY has no value.")
