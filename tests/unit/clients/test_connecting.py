@@ -105,7 +105,7 @@ def test_a_client_without_a_file_gets_one_and_undo_removes_it(
     assert told.state(client).state is not State.CONNECTED
 
 
-def test_a_file_that_changed_after_the_preview_is_not_written(home: Path) -> None:
+def test_f53_a_file_that_changed_after_the_preview_is_not_written(home: Path) -> None:
     """Compare and swap: what another program wrote meanwhile stays."""
     told = connections(home)
     for client in NINE:
