@@ -49,7 +49,9 @@ class Between:
         async def arrived(url: str, context: Json) -> None:
             self._entries[name] = {"url": url}
             self._home.configure(self._entries)
-            await self._running.ready(name)
+            await self._running.until(
+                lambda world: world["servers"].get(name, {}).get("status") in {"ready", "failed"}
+            )
             try:
                 await act(scenario, f"{self._running.endpoint}/s/{name}", self._era, context)
             finally:

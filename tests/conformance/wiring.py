@@ -60,11 +60,11 @@ async def in_front_of(entry: Json, directory: Path) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def through_us_over_stdio(directory: Path) -> AsyncIterator[str]:
+async def through_us_over_stdio(directory: Path, *more: str) -> AsyncIterator[str]:
     """Us in front of the reference server as a child process."""
     entry = {
         "command": sys.executable,
-        "args": [*REFERENCE, "stdio"],
+        "args": [*REFERENCE, "stdio", *more],
         "working_dir": str(ROOT),
         "env": {"PYTHONPATH": str(ROOT)},
     }
@@ -73,9 +73,12 @@ async def through_us_over_stdio(directory: Path) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def through_us_over_http(directory: Path) -> AsyncIterator[str]:
+async def through_us_over_http(directory: Path, *more: str) -> AsyncIterator[str]:
     """Us in front of the reference server behind a URL."""
-    async with reference_over_http() as upstream, in_front_of({"url": upstream}, directory) as url:
+    async with (
+        reference_over_http(*more) as upstream,
+        in_front_of({"url": upstream}, directory) as url,
+    ):
         yield url
 
 
