@@ -170,13 +170,17 @@ ASKED: dict[str, Json] = {
 
 
 def ask(server: Server, request_id: object, arguments: Json, meta: Json) -> Json:
-    """Sends the requests a server may send a client; answers with the answers, by method."""
+    """Sends the requests a server may send a client; answers with the answers, by method.
+
+    They say the ``word`` given, if there is one.
+    """
     keys = {f"{method}#{request_id}" for method in ASKED}
     entry = (request_id, {}, keys)
     for method, params in ASKED.items():
         key = f"{method}#{request_id}"  # tells in the answer which of them it answers
         server.asked[key] = entry
-        server.send({"id": key, "method": method, "params": params})
+        said = {**params, "word": arguments["word"]} if "word" in arguments else params
+        server.send({"id": key, "method": method, "params": said})
     return Later
 
 
