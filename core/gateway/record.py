@@ -142,9 +142,10 @@ class Watched:
         """A server was asked.
 
         What need not wait is sent within the turn of the loop in which it began, so any waiting
-        that began meanwhile is its own, and would be no overhead of ours.
+        that began meanwhile is its own, and would be no overhead of ours. A call that is taken
+        up again, with a person's answers, was sent before.
         """
-        if self._record.waits == self._waits:
+        if self._record.waits == self._waits and at >= self._at:
             self._sent_at = at
 
     def ended(self, outcome: str) -> None:
