@@ -102,6 +102,7 @@ SUPERVISOR = Dashboard(
             "stat",
             4,
             4,
+            truth=True,
         ),
         Panel(
             "Config read",
@@ -470,6 +471,7 @@ CALLS = Dashboard(
             "Of all calls. Rising p99 with steady p50: single calls hang; see the tools below.",
             "s",
             quantiles("tool_call_duration_seconds"),
+            exemplars=True,
         ),
         Panel(
             "Latency by server (p95)",

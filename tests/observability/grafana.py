@@ -33,6 +33,8 @@ class Panel:
     width: int = 12
     height: int = 8
     stacked: bool = False
+    exemplars: bool = False  # shows traces as dots
+    truth: bool = False  # 1 is as it should be, 0 is not
 
     def json(self, number: int, x: int, y: int) -> Json:
         heat = self.kind == "heatmap"
@@ -45,6 +47,7 @@ class Panel:
                 "format": "heatmap" if heat else "time_series",
                 **({"instant": True} if self.kind == "table" else {"range": True}),
                 **({"format": "table"} if self.kind == "table" else {}),
+                **({"exemplar": True} if self.exemplars else {}),
             }
             for index, query in enumerate(self.queries)
         ]
@@ -58,9 +61,12 @@ class Panel:
             "fieldConfig": {"defaults": self._defaults(), "overrides": []},
             "options": self._options(),
             "targets": targets,
+            **({"transformations": [_ONLY_LABELS]} if self.kind == "table" else {}),
         }
 
     def _defaults(self) -> Json:
+        if self.truth:
+            return {"unit": self.unit, "mappings": [_TRUTH], "thresholds": _WELL_ABOVE_0}
         if self.kind != "timeseries":
             return {"unit": self.unit}
         custom = {
@@ -168,6 +174,21 @@ class Dashboard:
             tallest = max(tallest, panel.height)
         return shown
 
+
+_ONLY_LABELS: Json = {
+    "id": "organize",
+    "options": {"excludeByName": {"Time": True, "Value": True}},
+}
+
+_TRUTH: Json = {
+    "type": "value",
+    "options": {"0": {"text": "no", "index": 1}, "1": {"text": "yes", "index": 0}},
+}
+
+_WELL_ABOVE_0: Json = {
+    "mode": "absolute",
+    "steps": [{"color": "red", "value": None}, {"color": "green", "value": 1}],
+}
 
 _RESTARTS: Json = {
     "name": "Program started",
