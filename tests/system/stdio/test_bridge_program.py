@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import signal
 import sys
 from pathlib import Path
@@ -11,7 +13,7 @@ import pytest
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 
-from tests.program import PROGRAM, ROOT, Home, program
+from tests.program import PROGRAM, ROOT, START_LIMIT, Home, program
 from tests.system.stdio.client import stdio
 
 EXAMPLE = {"command": sys.executable, "args": ["-m", "tray_app.example_server"]}
@@ -100,6 +102,23 @@ async def test_lines_that_are_no_messages_are_answered_as_such(home: Home) -> No
             client.say(line)
             error = await client.hear()
             assert (error["id"], error["error"]["code"]) == (None, -32700)
+
+
+async def test_a_client_that_reads_no_more_ends_it(home: Home) -> None:
+    """A client that crashed leaves nothing behind."""
+    process = await asyncio.create_subprocess_exec(
+        *PROGRAM,
+        "stdio",
+        *home.flags,
+        env=home.environ,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=(pipe := os.pipe())[1],
+    )
+    os.close(pipe[1])
+    os.close(pipe[0])
+    assert process.stdin is not None
+    process.stdin.write(b"this is answered\n")
+    assert await asyncio.wait_for(process.wait(), START_LIMIT) == 0
 
 
 async def test_a_server_that_is_not_there_is_named(home: Home) -> None:
