@@ -28,6 +28,7 @@ from core.gateway.names import split
 from core.gateway.refusal import Refusal
 from core.gateway.scope import Scope
 from core.gateway.surface import Running
+from core.gateway.transparent import ROOTS_CHANGED
 from core.ports import Cache, ToolSearch
 from core.protocol.calls import Hello, Reply, Session
 from core.protocol.codes import LATEST_STATEFUL, Code
@@ -150,7 +151,13 @@ class HubSurface:
         raise Refusal(Code.METHOD_NOT_FOUND, f"{method} is not offered here.")
 
     def notice(self, client: Client, method: str, params: bytes) -> None:
-        """Nothing a client may tell concerns all servers."""
+        """That its roots have changed concerns the servers that it has to itself."""
+        if method != ROOTS_CHANGED:
+            return
+        for name, _ in self.scope.servers():
+            own = self._router.leases.own(client, name)
+            if own is not None:
+                own.notify(method, params)
 
     def subscribe(self, client: Client, uri: str) -> None:
         found = self.scope.merged().uris.owner(uri)

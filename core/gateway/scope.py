@@ -22,12 +22,18 @@ class Parts:
         self._known: dict[str, tuple[tuple[Tool, ...], Catalogue, Session, Part]] = {}
 
     def get(self, name: ServerName, status: ServerStatus) -> Part | None:
+        """None when nothing; a server that is expected back offers what it did before.
+
+        So a restart changes no list, and a call made meanwhile waits for the server.
+        """
+        known = self._known.get(name)
         session = self._router.live(name) if status.phase is Phase.READY else None
         if session is None:
+            if known is not None and self._router.returning(name):
+                return known[3]
             self._known.pop(name, None)
             return None
         catalogue = session.catalogue
-        known = self._known.get(name)
         if known is not None:
             tools, listed, of, part = known
             if tools is status.offered and listed is catalogue and of is session:

@@ -18,9 +18,11 @@ from dataclasses import dataclass, field
 
 from core.model.tools import Tool
 from core.protocol.annotations import Effect, effect_of
+from core.search.thesaurus import RELATED, related
 from core.search.words import words
 
 SATURATION = 1.2  # BM25's k1
+COMMON = 200  # tools: a merely related word that more have, and a twentieth of all, tells nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,21 +102,36 @@ def search(
 ) -> list[Hit]:
     """The best tools for a query, best first; ties are in order of server, then tool.
 
-    Tools that share no word with the query, or have none of the effects, are left out.
+    Tools that share no word with the query, not even a related one, or have none of the effects,
+    are left out.
     """
-    asked = tuple(dict.fromkeys(words(query)))
     segments = tuple(segments)
     size = sum(len(segment.tools) for segment in segments)
-    rarity = {}
-    for word in asked:
-        count = sum(len(segment.postings.get(word, ())) for segment in segments)
-        rarity[word] = math.log1p((size - count + 0.5) / (count + 0.5))
+    common = max(COMMON, size // 20)
+
+    def counted(word: str) -> int:
+        return sum(len(segment.postings.get(word, ())) for segment in segments)
+
+    def rarity(count: int) -> float:
+        return math.log1p((size - count + 0.5) / (count + 0.5))
+
+    asked = {word: rarity(counted(word)) for word in words(query)}
+    nearly = {
+        word: {
+            other: RELATED * rarity(count)
+            for other in related(word)
+            if (count := counted(other)) <= common
+        }
+        for word in asked
+    }
     hits: list[tuple[float, str, str]] = []
     for segment in segments:
         scores: dict[int, float] = {}
-        for word in asked:
-            factor = rarity[word]
-            for index, weight in segment.postings.get(word, ()):
+        postings = segment.postings
+        for word, factor in asked.items():
+            for index, weight in _of_related(postings, word, nearly[word]):
+                scores[index] = scores.get(index, 0.0) + weight
+            for index, weight in postings.get(word, ()):
                 scores[index] = scores.get(index, 0.0) + factor * weight
         server, tools, does = segment.server, segment.tools, segment.effects
         hits += [
@@ -123,3 +140,17 @@ def search(
             if does[index] in effects
         ]
     return [Hit(server, tool, -score) for score, server, tool in heapq.nsmallest(limit, hits)]
+
+
+def _of_related(
+    postings: Mapping[str, tuple[Posting, ...]], word: str, factors: Mapping[str, float]
+) -> Iterable[Posting]:
+    """The best of the related words for each tool that does not have the word itself."""
+    best: dict[int, float] = {}
+    for other, factor in factors.items():
+        for index, weight in postings.get(other, ()):
+            best[index] = max(best.get(index, 0.0), factor * weight)
+    if best:
+        for index, _ in postings.get(word, ()):
+            best.pop(index, None)
+    return best.items()

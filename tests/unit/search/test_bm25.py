@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from core.model.tools import Tool
 from core.search.bm25 import Hit, Segment, search
+from core.search.thesaurus import related
 from core.search.words import words
 
 
@@ -89,6 +90,18 @@ def test_ties_go_by_server_then_tool() -> None:
     assert len({hit.score for hit in hits}) == 1
 
 
+def test_related_words_count_less() -> None:
+    """A tool is found by another word for what it does, after those that have the word itself."""
+    assert found("erase")[:1] == []
+    segment = Segment.build("s", [tool("remove_note"), tool("erase_note"), tool("read_note")])
+    names = [hit.tool for hit in search((segment,), "erase", 5)]
+    assert names == ["erase_note", "remove_note"]
+    everywhere = [tool(f"remove_{number}") for number in range(300)]
+    many = Segment.build("m", everywhere)
+    assert search((many,), "erase", 5) == []  # so common that it tells nothing
+    assert len(search((many,), "remove", 5)) == 5
+
+
 def test_common_words_still_rank() -> None:
     """In a small catalogue a word that every tool has still counts a little."""
     segment = Segment.build("s", [tool("file_read"), tool("file_write")])
@@ -135,9 +148,9 @@ def _search(catalogue: dict[str, list[Tool]], query: str, limit: int) -> list[Hi
 
 @given(CATALOGUES, QUERIES, st.integers(0, 30))
 def test_result(catalogue: dict[str, list[Tool]], query: str, limit: int) -> None:
-    """Hits are real, distinct, sorted, positive, share a word, and the best of them all."""
+    """Hits are real, distinct, sorted, positive, share a word or nearly, and the best of all."""
     everything = _search(catalogue, query, 1000)
-    asked = set(words(query))
+    asked = {other for word in words(query) for other in (word, *related(word))}
     expected = {
         (server, item.name)
         for server, tools in catalogue.items()
