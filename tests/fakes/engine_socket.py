@@ -73,6 +73,7 @@ class FakeEngine:
     """Takes requests; ``asked`` gives the next one of a kind."""
 
     def __init__(self) -> None:
+        self.order: list[str] = []  # of all that arrived
         self._waiting: list[Asked] = []
         self._arrived = asyncio.Condition()
 
@@ -112,6 +113,7 @@ class FakeEngine:
                 body = await reader.readexactly(int(headers.get("content-length", "0")))
                 asked = Asked(method, path, headers, body, writer)
                 async with self._arrived:
+                    self.order.append(asked.kind)
                     self._waiting.append(asked)
                     self._arrived.notify_all()
                 await self._until_answered(reader, asked)

@@ -91,9 +91,12 @@ class Bridge:
         elif message.is_request:
             if message.version:
                 self._stateless.add(message.id)
-            task = tasks.create_task(self._answer(message), name=message.method)
+            sent = asyncio.Event()
+            task = tasks.create_task(self._answer(message, sent), name=message.method)
             self._running[message.id] = task
             task.add_done_callback(lambda done: self._forget(message.id, done))
+            # Messages set out in the order they came: a cancellation after what it cancels.
+            await sent.wait()
         elif message.method == "notifications/cancelled" and message.about in self._stateless:
             self._running[message.about].cancel()  # closes its connection
         else:
@@ -130,19 +133,29 @@ class Bridge:
                 self._seen = True
             return
 
-    async def _answer(self, message: Message) -> None:
-        """Have a request answered, whatever happens; it is sent again only if nobody saw it."""
+    async def _answer(self, message: Message, sent: asyncio.Event) -> None:
+        """Have a request answered, whatever happens; it is sent again only if nobody saw it.
+
+        ``sent`` is set when it is on its way, or when that may take long.
+        """
+        try:
+            await self._attempt(message, sent)
+        finally:
+            sent.set()
+
+    async def _attempt(self, message: Message, sent: asyncio.Event) -> None:
         patience = self._patience()
         renewals = 0
         again = False
         while True:
             generation = self._session.generation
             try:
-                if not await self._ask(message, again, renewals < MOST_RENEWALS):
+                if not await self._ask(message, sent, again, renewals < MOST_RENEWALS):
                     renewals += 1
                     await self._renew(generation)
                     continue
             except NotSent:
+                sent.set()
                 if await patience() or again:
                     continue
                 await self._tell(error(message.id, Code.SERVER_UNAVAILABLE, IS_NOT_RUNNING))
@@ -157,11 +170,13 @@ class Bridge:
                 await self._tell(error_in(refused.answer, message.id))
             return
 
-    async def _ask(self, message: Message, again: bool, renewable: bool) -> bool:
+    async def _ask(
+        self, message: Message, sent: asyncio.Event, again: bool, renewable: bool
+    ) -> bool:
         """Pass the answer on; False when the session is lost and nothing was carried out."""
         known = {**JSON_HEADERS, **(message.headers or self._session.headers)}
         headers = known | (self._marked.headers(message) if message.version else {})
-        async with self._engine.ask("POST", self._path, headers, message.raw) as answer:
+        async with self._engine.ask("POST", self._path, headers, message.raw, sent) as answer:
             self._seen = True
             renewable = renewable and self._session.is_open and not message.version
             if answer.status == 404 and renewable:

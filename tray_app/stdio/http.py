@@ -107,9 +107,17 @@ class EngineHttp:
 
     @asynccontextmanager
     async def ask(
-        self, method: str, path: str, headers: Mapping[str, str], body: bytes = b""
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: bytes = b"",
+        sent: asyncio.Event | None = None,
     ) -> AsyncIterator[Answer]:
-        """The answer, within a ``with``. Raises NotSent; Cut here and while it is read."""
+        """The answer, within a ``with``; ``sent`` is set once the request is on its way.
+
+        Raises NotSent; Cut here and while the answer is read.
+        """
         line = await self._line()
         reader, writer = line
         answer = Answer(reader)
@@ -123,6 +131,8 @@ class EngineHttp:
                 await writer.drain()
             except OSError as error:
                 raise Cut from error
+            if sent is not None:
+                sent.set()
             await answer.read_head()
             yield answer
         finally:

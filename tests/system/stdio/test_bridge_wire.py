@@ -265,6 +265,24 @@ async def test_answers_under_way_are_awaited_when_the_input_ends(
         await asyncio.wait_for(listening.gone.wait(), LIMIT)
 
 
+async def test_messages_set_out_in_the_order_they_came(home: Home, engine: FakeEngine) -> None:
+    """However many come in one breath: a cancellation never overtakes what it cancels."""
+    async with stdio(home) as client:
+        opened = asyncio.create_task(engine.welcome("s1"))
+        await client.shake_hands()
+        await opened
+        for number in range(1, 21):
+            client.ask(number, "tools/call", name="slow")
+        client.tell(CANCELLED, requestId=20)
+        (await engine.asked(CANCELLED)).answer(202)
+        asked = [await engine.asked("tools/call") for _ in range(20)]
+        assert [each.message["id"] for each in asked] == list(range(1, 21))
+        assert engine.order[-21:] == ["tools/call"] * 20 + [CANCELLED]
+        for each in asked:
+            each.result({})
+            await client.answer(each.message["id"])
+
+
 async def test_a_large_message_passes_both_ways(home: Home, engine: FakeEngine) -> None:
     """Megabytes arrive whole, in order, however the pipes cut them."""
     async with stdio(home) as client:
