@@ -244,10 +244,14 @@ class Child:
         self._listener.input_free()
 
     def _process_exited(self) -> None:
+        assert self._process is not None
+        # Grandchildren may hold the pipes open; they have no business without their parent. Its
+        # group is ended before it is collected, and not again: then the number may be another's.
+        self._end_tree(Force.KILL)
+        self._process.poll()
+        self._tree = None
         self._exited.set_result(None)
         self._drained_by = self._loop.time() + DRAIN_LIMIT
-        # Grandchildren may hold the pipes open; they have no business without their parent.
-        self._end_tree(Force.KILL)
         self._settle_in(0 if self.closed_pipe == "output" else DRAIN)
 
     def _settle_in(self, seconds: float) -> None:

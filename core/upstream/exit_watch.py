@@ -12,9 +12,10 @@ from subprocess import Popen
 
 
 def watch_exit(process: Popen[bytes], ended: Callable[[], object]) -> None:
-    """Call ``ended`` on the running loop once the process is over and has been collected.
+    """Call ``ended`` on the running loop once the process is over, for it to collect it.
 
-    Raises OSError when that cannot be watched; then the process has been ended.
+    Until it is collected, its pid and the group it leads cannot become somebody else's. Raises
+    OSError when it cannot be watched; then it has been ended.
     """
     if not _watch_by_descriptor(process, ended):
         watch_by_thread(process, ended)
@@ -33,11 +34,18 @@ def _watch_by_descriptor(process: Popen[bytes], ended: Callable[[], object]) -> 
     def readable() -> None:
         loop.remove_reader(descriptor)
         os.close(descriptor)
-        process.poll()
         ended()
 
     loop.add_reader(descriptor, readable)
     return True
+
+
+def _await_end(process: Popen[bytes]) -> None:
+    """Block until it is over, and leave it to be collected where the system can do that."""
+    if sys.platform == "win32":
+        process.wait()
+    else:
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
 
 
 def watch_by_thread(process: Popen[bytes], ended: Callable[[], object]) -> None:
@@ -48,7 +56,7 @@ def watch_by_thread(process: Popen[bytes], ended: Callable[[], object]) -> None:
     loop = asyncio.get_running_loop()
 
     def wait() -> None:
-        process.wait()
+        _await_end(process)
         try:
             loop.call_soon_threadsafe(ended)
         except RuntimeError:  # the loop is closed: nobody wants to know any more
@@ -58,6 +66,6 @@ def watch_by_thread(process: Popen[bytes], ended: Callable[[], object]) -> None:
         threading.Thread(target=wait, name=f"wait for {process.pid}", daemon=True).start()
     except RuntimeError as error:  # the system has no room for a thread
         process.kill()
-        process.wait()
+        _await_end(process)
         ended()
         raise BlockingIOError(errno.EAGAIN, str(error)) from error

@@ -10,7 +10,8 @@ import pytest
 
 from core.model.faults import FaultCode
 from tests.faults.conftest import SceneMaker
-from tests.faults.scene import entry
+from tests.faults.invariants import eventually
+from tests.faults.scene import GONE, entry
 from tests.leaks import alive
 from tests.pace import within
 from tests.system.upstream import talk
@@ -45,7 +46,10 @@ async def test_f19_what_a_server_started_ends_with_it(scene: SceneMaker, tmp_pat
         play.configure({name: {**each, "enabled": False} for name, each in servers.items()})
         for kind in kinds:
             await play.shows(kind, "disabled")
-        assert not [kind for kind, pid in zip(kinds, pids, strict=True) if alive(pid)]
+        family = dict(zip(kinds, pids, strict=True))
+        # Killed is not yet gone: the system ends them when it comes to it.
+        left = await eventually(lambda: [kind for kind, pid in family.items() if alive(pid)], GONE)
+        assert left == []
 
 
 @pytest.mark.usefixtures("nothing_left")
