@@ -109,14 +109,14 @@ class Channel:
         words = f"{self.name!r}: {verdict.fault.message}"
         return Reply(error=envelope.error_object(code, words, data)), verdict
 
-    def lost(self, status: int, body: bytes, request_id: int) -> bool:
-        """Whether the answer means that our session is unknown there.
+    def lost(self, status: int, body: bytes, request_id: int, session_id: bytes) -> bool:
+        """Whether the answer means that the session it was asked in is unknown there.
 
         404 by the specification (2025-11-25, basic/transports#session-management); servers that
         follow the TypeScript SDK's example say 400 and speak of the session.
         """
         hello = self.session.hello
-        if hello.stateless or not self.heads.session_id or status not in (400, 404):
+        if hello.stateless or not session_id or status not in (400, 404):
             return False
         error = error_in(body)
         if error is None:

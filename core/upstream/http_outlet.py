@@ -202,11 +202,12 @@ class Post:
                 self._body.clear()
                 self.send()
                 return
-            channel.look.failed(fault, ends=True)
             error = channel.unanswered(WireFailure(fault.message.rstrip("."), unsent=True))
             self._outlet.settle(self.request_id, Reply(error=error))
+            channel.look.failed(fault, ends=True)
             return
-        if self._method != "initialize" and channel.lost(self._status, body, self.request_id):
+        known = b"" if self._method == "initialize" else self._session_id
+        if channel.lost(self._status, body, self.request_id, known):
             again = bool(self.request_id) and channel.session.send_again(self.request_id)
             if self._session_id == channel.heads.session_id:
                 channel.look.session_lost()
@@ -214,8 +215,8 @@ class Post:
                 self._outlet.forget(self)
                 return
         reply, verdict = channel.refusal(self._status, self._headers, body)
-        channel.look.failed(verdict.fault, verdict.ends)
         self._outlet.settle(self.request_id, reply)
+        channel.look.failed(verdict.fault, verdict.ends)
 
 
 def _kind(headers: Mapping[bytes, bytes]) -> bytes:

@@ -61,7 +61,9 @@ class Pool:
             assert wire.idle is not None
             wire.idle.cancel()
             wire.idle = None
-            if wire.usable:
+            if wire.stale:
+                wire.close()
+            else:
                 self._carry(wire, request, answer, exchange)
                 return exchange
         if self._closed:

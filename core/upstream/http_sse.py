@@ -101,8 +101,8 @@ class _Post:
             self._channel.look.worked()
             return
         reply, verdict = self._channel.refusal(self._status, self._headers, bytes(self._body))
-        self._channel.look.failed(verdict.fault, verdict.ends)
         self._settle(reply)
+        self._channel.look.failed(verdict.fault, verdict.ends)
 
     def failed(self, failure: WireFailure) -> None:
         self.close()

@@ -8,6 +8,7 @@ httptools' (llhttp's).
 from __future__ import annotations
 
 import asyncio
+import select
 from collections.abc import Callable, Mapping
 from typing import Protocol, cast
 
@@ -65,6 +66,21 @@ class Wire(asyncio.Protocol):
     @property
     def usable(self) -> bool:
         return self._transport is not None and not self._transport.is_closing()
+
+    @property
+    def stale(self) -> bool:
+        """Whether the server has closed it, or said something that nobody asked for, and the loop
+        has not come to notice it: what is sent now would be lost."""
+        if self._transport is None or self._transport.is_closing():
+            return True
+        descriptor = self._transport.get_extra_info("socket").fileno()
+        if descriptor < 0:
+            return True
+        if not hasattr(select, "poll"):
+            return bool(select.select([descriptor], [], [], 0)[0])
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        return bool(poll.poll(0))
 
     @property
     def keep_alive(self) -> bytes:

@@ -1,0 +1,114 @@
+"""One real connection to a server by URL, as ``talk`` has for commands."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+from core.model.config import Http, ServerConfig, ServerName, Setting
+from core.model.faults import Fault
+from core.model.status import Peer
+from core.protocol.calls import Call, Session
+from core.telemetry.counters import Counters
+from core.upstream.conversation import SHARED, Means, Terms
+from core.upstream.http_connection import HttpConnector
+from tests.system.upstream.talk import LIMIT, answer
+
+Json = dict[str, Any]
+
+
+def at(
+    url: str,
+    protocol: str = "auto",
+    headers: Mapping[str, str] | None = None,
+    **settings: Any,
+) -> ServerConfig:
+    """An entry with a URL."""
+    own = tuple(Setting(name, value) for name, value in (headers or {}).items())
+    transport = Http(url=url, headers=own, protocol=protocol)
+    limits = {"init_timeout": LIMIT, **settings}
+    return ServerConfig(name=ServerName("one"), transport=transport, **limits)
+
+
+class Remote:
+    """A connection in its task; also the ``Link`` it reports through."""
+
+    def __init__(
+        self, config: ServerConfig, environ: Mapping[str, str], terms: Terms = SHARED
+    ) -> None:
+        self.config = config
+        self.closing: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.session: Session | None = None
+        self.peers: asyncio.Queue[Peer] = asyncio.Queue()
+        self.log: list[str] = []
+        self.counters = Counters()
+        self.connector = HttpConnector(
+            Means("9", self.counters, lambda config: self.log.append), environ
+        )
+        self.task = asyncio.create_task(self.connector(config, self, terms))
+
+    def fetching(self) -> None:
+        raise AssertionError("nothing is downloaded")
+
+    def forcing(self) -> None:
+        raise AssertionError("nothing is killed")
+
+    def connected(self, session: Session, peer: Peer) -> None:
+        self.session = session
+        self.peers.put_nowait(peer)
+
+    def peer_changed(self, peer: Peer) -> None:
+        self.peers.put_nowait(peer)
+
+    async def ready(self) -> Peer:
+        """Wait until the server is ready; fails if it ends instead."""
+        peer = asyncio.ensure_future(self.peers.get())
+        async with asyncio.timeout(LIMIT):
+            await asyncio.wait([peer, self.task], return_when=asyncio.FIRST_COMPLETED)
+        if not peer.done():
+            peer.cancel()
+            raise AssertionError(f"it ended: {self.task.result()}")
+        return peer.result()
+
+    async def fault(self) -> Fault:
+        """Wait until it has ended by itself."""
+        async with asyncio.timeout(LIMIT):
+            fault = await asyncio.shield(self.task)
+        assert fault is not None
+        return fault
+
+    def start(
+        self, arguments: Json | None = None, caller: str = "", meta: Json | None = None
+    ) -> Call:
+        """Call the tool ``echo``."""
+        params: Json = {"name": "echo", "arguments": arguments or {}}
+        if meta is not None:
+            params["_meta"] = meta
+        assert self.session is not None
+        return self.session.start("tools/call", json.dumps(params).encode(), caller)
+
+    async def call(self, arguments: Json | None = None) -> Any:
+        """The structured content, or the JSON-RPC error under ``error``."""
+        return await answer(self.start(arguments))
+
+    async def close(self) -> None:
+        if not self.closing.done():
+            self.closing.set_result(None)
+        async with asyncio.timeout(LIMIT):
+            await asyncio.wait([self.task])
+
+
+@asynccontextmanager
+async def reaching(
+    config: ServerConfig, environ: Mapping[str, str] | None = None, terms: Terms = SHARED
+) -> AsyncIterator[Remote]:
+    """Open a connection; at the end it is told to close, and has to."""
+    remote = Remote(config, environ or {}, terms)
+    try:
+        yield remote
+    finally:
+        await remote.close()
+        remote.task.result()
