@@ -9,7 +9,7 @@ from tests.program import ROOT
 
 PAGE = ROOT / "docs" / "conformance.md"
 
-Failing = Mapping[tuple[str, str], Mapping[str, object]]
+Failing = Mapping[tuple[str, str], Mapping[str, str]]
 """By row and revision: the scenarios that do not pass, each with why."""
 
 CLIENTS = {"legacy": "with a client up to 2025-11-25", "2026-07-28": "with a client of 2026-07-28"}
@@ -31,6 +31,9 @@ SERVER = """
 The suite is the client. Its scenarios call tools, prompts and resources of certain names, which
 the reference server of our tests has (`tests/fakes/reference_server`, written with the official
 Python SDK). The first row is that server alone: the most that anything in front of it can reach.
+It speaks both revisions, and to us the newer one, so that the first column is a client of the
+older one in front of a server of the newer. In the last row the server knows only the older one,
+so that its second column is the other way round.
 """
 
 CLIENT = """
@@ -52,13 +55,12 @@ def render(server: Failing, client: Failing) -> str:
     named = {(CLIENTS[row], revision): value for (row, revision), value in client.items()}
     parts.append(_table(list(CLIENTS.values()), named, sizes))
     missing = [
-        f"- `{scenario}` ({row}, {revision})"
+        f"- `{scenario}` ({row}, {revision}): {why}"
         for (row, revision), scenarios in {**server, **named}.items()
-        for scenario in sorted(scenarios)
+        for scenario, why in sorted(scenarios.items())
     ]
     if missing:
-        reasons = "; `tests/conformance/expected.py` says why"
-        parts.append(f"\n## What does not pass\n\nEach is known{reasons}.\n\n")
+        parts.append("\n## What does not pass, and why\n\n")
         parts.append("\n".join(missing) + "\n")
     return "".join(parts)
 

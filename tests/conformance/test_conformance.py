@@ -7,43 +7,27 @@ from pathlib import Path
 import pytest
 
 from tests.conformance.client import ERAS, Era
-from tests.conformance.expected import CLIENT_HALF, SERVER_HALF, Expected
+from tests.conformance.expected import CLIENT_HALF, SERVER_HALF, differing
 from tests.conformance.halves import run_client_half, run_server_half
 from tests.conformance.report import PAGE, render
-from tests.conformance.suite import (
-    REQUIREMENTS,
-    STATEFUL,
-    STATELESS,
-    Failures,
-    needed,
-    required,
-)
+from tests.conformance.suite import REQUIREMENTS, STATEFUL, STATELESS, needed, required
 from tests.conformance.wiring import WIRINGS
 
 pytestmark = [needed, pytest.mark.timeout(300)]
-
-
-def _differing(found: dict[str, Failures], expected: Expected, row: str) -> Failures:
-    """What did not pass and should have, and what passed though it is listed."""
-    return {
-        f"{name} ({revision})": found[revision].get(name, ["expected to fail, and passes"])
-        for revision in REQUIREMENTS
-        for name in set(found[revision]) ^ set(expected[row, revision])
-    }
 
 
 @pytest.mark.parametrize("wiring", WIRINGS)
 async def test_server_half(wiring: str, tmp_path: Path) -> None:
     """What a server must do passes, but for the scenarios that are listed with a reason."""
     found = await run_server_half(wiring, tmp_path)
-    assert _differing(found, SERVER_HALF, wiring) == {}
+    assert differing(found, SERVER_HALF, wiring) == {}
 
 
 @pytest.mark.parametrize("era", ERAS)
 async def test_client_half(era: Era, tmp_path: Path) -> None:
     """What a client must do toward a server we do, whichever era the client behind us has."""
     found = await run_client_half(era, tmp_path)
-    assert _differing(found, CLIENT_HALF, era) == {}
+    assert differing(found, CLIENT_HALF, era) == {}
 
 
 def test_as_many_scenarios_count_as_are_announced() -> None:

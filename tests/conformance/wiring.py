@@ -82,8 +82,16 @@ async def through_us_over_http(directory: Path, *more: str) -> AsyncIterator[str
         yield url
 
 
+@asynccontextmanager
+async def through_us_to_the_older_era(directory: Path) -> AsyncIterator[str]:
+    """Us in front of the reference server as it would be if 2026-07-28 had never come."""
+    async with through_us_over_http(directory, "--stateful") as url:
+        yield url
+
+
 WIRINGS: dict[str, Wiring] = {
     "direct": direct,
     "through us, stdio upstream": through_us_over_stdio,
     "through us, HTTP upstream": through_us_over_http,
+    "through us, older upstream": through_us_to_the_older_era,
 }
