@@ -85,7 +85,12 @@ class PermissionProblem(McpProxyError):
 
 
 class StorageFailed(McpProxyError):
-    """The database cannot be read or written; says why, and what to do about it."""
+    """The database cannot be read or written; says why, and what to do about it.
+
+    ``nothing_kept``: it could not even be begun, so there is nothing in it that is unknown.
+    """
+
+    nothing_kept = False
 
 
 class EngineStopped(McpProxyError):

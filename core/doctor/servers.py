@@ -92,5 +92,7 @@ def next_step(action: Action, name: ServerName) -> str:
             return f"mcpproxy-tray servers enable {name}"
         case Action.LOGIN:
             return f"Put a key under headers of {name} in the config file; saving it is enough."
-        case Action.APPROVE | Action.NONE:
-            return ""  # this version has no command for it
+        case Action.APPROVE:
+            return f"mcpproxy-tray servers approve {name}"
+        case Action.NONE:
+            return ""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import sqlite3
 
 PACE = 1.0  # seconds from the first call of a batch to its writing
-AFTER_FAILURE = 10.0
+AFTER_FAILURE = 5.0
 MOST_WAITING = 10_000  # records; beyond, new ones are lost and counted
 TIDY_EVERY = 600.0  # seconds between two looks at age and size, while there are calls
 ENDED_WELL = "success"

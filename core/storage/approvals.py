@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     pass
 
 if TYPE_CHECKING:
-    import sqlite3
+    pass
 
 RETRY_AFTER = 5.0  # seconds until what could not be read or written is tried again
 
@@ -75,7 +75,7 @@ class ApprovalBook:
         self._changed: Callable[[ServerName | None], object] = lambda _: None
         self._unwritten: list[rows.Seen] = []  # what must be kept, and could not be yet
         self._retry: asyncio.TimerHandle | None = None
-        self._keeps = True  # whether what is seen for the first time will be known next time
+        self._reread: asyncio.TimerHandle | None = None
         self._was_enabled = True
 
     def on_change(self, changed: Callable[[ServerName | None], object]) -> None:
@@ -126,7 +126,7 @@ class ApprovalBook:
         hold = self._hold(config, launch)
         known = self._known.get((config.name, launch))
         others = self._tools_of_others(config.name)
-        if known is None and hold is Hold.NONE and tools is not None and self._keeps:
+        if known is None and hold is Hold.NONE and tools is not None:
             shown, agreed = at_first_sight(offered, others)
             self._known[config.name, launch] = _Known(consented=False, tools=agreed)
             kept = tuple(_row(tool, agreed[tool.name]) for tool in offered if tool.name in agreed)
@@ -226,11 +226,14 @@ class ApprovalBook:
     def _have_read(self, reading: asyncio.Future[rows.Book]) -> None:
         if reading.cancelled() or self._read:
             return
-        if reading.exception() is not None:
-            self._retry = asyncio.get_running_loop().call_later(RETRY_AFTER, self._begin_to_read)
+        failure = reading.exception()
+        if isinstance(failure, StorageFailed) and failure.nothing_kept:
+            book = rows.Book()
+        elif failure is not None:
+            self._reread = asyncio.get_running_loop().call_later(RETRY_AFTER, self._begin_to_read)
             return
-        self._retry = None
-        book = reading.result()
+        else:
+            book = reading.result()
         for name, launch, consented in book.servers:
             self._known[name, launch] = _Known(consented)
         for name, launch, tool, named, digest in book.tools:
@@ -240,51 +243,34 @@ class ApprovalBook:
         self._look_again(None)
 
     def _note(self, *seen: rows.Seen) -> None:
-        """Have it written; what was taken over at first sight counts only as long as it can be."""
-        writing = self._database.do("baseline", lambda db: rows.write(db, seen), writes=True)
+        """Have it written, or as soon as that is possible; until then it counts for this run.
+
+        Somebody whose disk is full is still served; what a server changes meanwhile is noticed.
+        """
+        self._unwritten += seen
+        if self._retry is None:
+            self._write()
+
+    def _write(self) -> None:
+        self._retry = None
+        batch, self._unwritten = self._unwritten, []
+        writing = self._database.do("baseline", lambda db: rows.write(db, batch), writes=True)
 
         def written(done: asyncio.Future[None]) -> None:
             if done.cancelled() or done.exception() is None:
                 return
-            for each in seen:
-                if each.tools and not each.by_person:
-                    self._known.pop((each.server, each.launch), None)
-                else:
-                    self._unwritten.append(each)
-            self._keeps = False
-            self._look_again(None)
-            self._retry = self._retry or asyncio.get_running_loop().call_later(
-                RETRY_AFTER, self._try_again
-            )
+            self._unwritten = [*batch, *self._unwritten]
+            if self._retry is None:
+                loop = asyncio.get_running_loop()
+                self._retry = loop.call_later(RETRY_AFTER, self._write)
 
         writing.add_done_callback(written)
 
-    def _try_again(self) -> None:
-        """See whether the database can be written again."""
-        self._retry = None
-        batch = tuple(self._unwritten)
-
-        def work(connection: sqlite3.Connection) -> None:
-            rows.probe(connection)
-            rows.write(connection, batch)
-
-        def tried(done: asyncio.Future[None]) -> None:
-            if done.cancelled():
-                return
-            if done.exception() is not None:
-                loop = asyncio.get_running_loop()
-                self._retry = loop.call_later(RETRY_AFTER, self._try_again)
-                return
-            del self._unwritten[: len(batch)]
-            self._keeps = True
-            self._look_again(None)
-
-        self._database.do("baseline", work, writes=True).add_done_callback(tried)
-
     def close(self) -> None:
         """Nothing is tried again from now on."""
-        if self._retry is not None:
-            self._retry.cancel()
+        for timer in (self._retry, self._reread):
+            if timer is not None:
+                timer.cancel()
 
 
 def _judgement(

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from core.errors import StorageFailed
+from core.storage.damage import Damaged, NotBegun
 from core.telemetry.counters import Counters
 
 if TYPE_CHECKING:
@@ -150,14 +151,16 @@ class _Worker:
         """Raises StorageFailed."""
         import sqlite3
 
-        from core.storage import file
-
         try:
             opened = self._open()
             if writes and opened.newer:
                 raise StorageFailed(_newer(self._path, opened.newer))
             result = _in_transaction(opened.connection, work) if writes else work(opened.connection)
-        except (sqlite3.Error, file.Damaged, OSError) as error:
+        except NotBegun as error:
+            failed = self._failed(error.reason)
+            failed.nothing_kept = True
+            raise failed from error
+        except (sqlite3.Error, Damaged, OSError) as error:
             raise self._failed(error) from error
         if opened.newer:
             self._say(_newer(self._path, opened.newer))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from core.storage.damage import Damaged
 
 if TYPE_CHECKING:
     import sqlite3
@@ -41,21 +44,31 @@ class Book:
 
 
 def read(connection: sqlite3.Connection) -> Book:
-    servers = connection.execute("SELECT name, launch, consented FROM server")
-    known = tuple((name, launch, bool(consented)) for name, launch, consented in servers)
+    """Raises Damaged where a row is not as it was written."""
+    known = []
+    for name, launch, consented, seal in connection.execute(
+        "SELECT name, launch, consented, seal FROM server"
+    ):
+        if seal != _seal(name, launch, consented):
+            raise Damaged("a row is not as it was written")
+        known.append((name, launch, bool(consented)))
     tools = connection.execute("SELECT server, launch, name, hash, digest FROM tool")
-    return Book(known, tuple(tools))
+    return Book(tuple(known), tuple(tools))
 
 
 def write(connection: sqlite3.Connection, batch: Iterable[Seen]) -> None:
     """Add to what is kept; a word once given to an entry stays."""
     now = time.time()
     for seen in batch:
+        consented = connection.execute(
+            "SELECT max(consented) FROM (SELECT consented FROM server WHERE name = ? AND launch = ?"
+            " UNION SELECT ?)",
+            (seen.server, seen.launch, int(seen.consented)),
+        ).fetchone()[0]
         connection.execute(
-            "INSERT INTO server (name, launch, consented, at) VALUES (?, ?, ?, ?)"
-            " ON CONFLICT (name, launch)"
-            " DO UPDATE SET consented = max(consented, excluded.consented)",
-            (seen.server, seen.launch, seen.consented, now),
+            "INSERT OR REPLACE INTO server (name, launch, consented, seal, at)"
+            " VALUES (?, ?, ?, ?, ?)",
+            (seen.server, seen.launch, consented, _seal(seen.server, seen.launch, consented), now),
         )
         connection.executemany(
             "INSERT OR REPLACE INTO tool"
@@ -80,7 +93,5 @@ def raw_of(connection: sqlite3.Connection, server: str, launch: str, tool: str) 
     return bytes(found[0]) if found is not None else None
 
 
-def probe(connection: sqlite3.Connection) -> None:
-    """Write something that changes nothing, to see whether writing works."""
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    connection.execute(f"PRAGMA user_version = {int(version)}")
+def _seal(*values: object) -> bytes:
+    return hashlib.sha256(repr(values).encode()).digest()[:16]

@@ -96,6 +96,7 @@ def _same_world(one: Snapshot, other: Snapshot) -> bool:
         one.servers is other.servers
         and one.config is other.config
         and one.config_problem is other.config_problem
+        and one.storage_problem == other.storage_problem
         and one.engine is other.engine
         and one.endpoint == other.endpoint
     )

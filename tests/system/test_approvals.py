@@ -339,3 +339,47 @@ async def test_the_command_line_shows_and_agrees(turncoat: Turncoat) -> None:
         code, _, err = await turncoat.home.command("tools", "diff", "notes:none")
         assert code == 1
         assert "lists no tool 'none'" in err
+
+
+async def test_f56_after_a_damaged_database_everything_waits_and_the_program_serves(
+    turncoat: Turncoat,
+) -> None:
+    """It starts, says so to those who follow, offers nothing, and takes approvals again."""
+    async with turncoat.running():
+        pass
+    database = _database(turncoat.home)
+    database.write_bytes(b"not a database, and no longer one")
+    async with turncoat.running() as running:
+        assert await _listed(running) == set()
+        assert "error" in await _call(running, "/mcp/s/notes", "read")
+        assert list(database.parent.glob("mcpproxy.db.corrupt-*"))
+        server = await running.server("notes")
+        assert server["review"]["pending"] == ["read", "turn"]
+        code, _, err = await turncoat.home.command("servers", "approve", "notes", "--yes")
+        assert code == 0, err
+        assert await _listed(running) == {"read", "turn"}
+    async with turncoat.running() as running:
+        assert await _listed(running) == {"read", "turn"}
+
+
+async def test_f57_a_locked_database_keeps_no_call_waiting(turncoat: Turncoat) -> None:
+    """Started while another program holds it: approved tools serve, status and doctor say why
+    nothing is kept, and once it is free what happened meanwhile is there."""
+    async with turncoat.running():
+        pass
+    other = sqlite3.connect(_database(turncoat.home), isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    try:
+        async with turncoat.running() as running:
+            assert "result" in await _call(running, "/mcp/s/notes", "read")
+            world = await running.until(lambda world: bool(world["storage_problem"]))
+            assert "another program has it locked" in world["storage_problem"]
+            findings = (await running.get("/api/v1/diagnostics"))["findings"]
+            (found,) = [each for each in findings if each["check"] == "storage"]
+            assert found["level"] == "warning"
+            other.execute("ROLLBACK")
+            await running.until(lambda world: not world["storage_problem"])
+            calls = (await running.get("/api/v1/activity"))["calls"]
+            assert [call["tool"] for call in calls] == ["read"]
+    finally:
+        other.close()
