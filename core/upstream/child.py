@@ -247,9 +247,10 @@ class Child:
         assert self._process is not None
         # Grandchildren may hold the pipes open; they have no business without their parent. Its
         # group is ended before it is collected, and not again: then the number may be another's.
-        self._end_tree(Force.KILL)
+        if self._tree is not None:
+            self._tree.close()
+            self._tree = None
         self._process.poll()
-        self._tree = None
         self._exited.set_result(None)
         self._drained_by = self._loop.time() + DRAIN_LIMIT
         self._settle_in(0 if self.closed_pipe == "output" else DRAIN)

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from core.model.config import EnvironmentPolicy, Setting, Stdio
-from core.upstream.process_tree import Force, Tree
+from core.upstream.process_tree import Tree
 
 SAFE = frozenset(
     {
@@ -162,7 +162,7 @@ def _login_shell_path(environ: Mapping[str, str], limit: float) -> str:
     except subprocess.TimeoutExpired:
         # Some wait for a person, others for a daemon that holds their output. What was said
         # counts all the same; what its start files started must not stay.
-        Tree(process).end(Force.KILL)
+        Tree(process).close()
         output, _ = process.communicate()
         log.warning("login shell ended after its limit", extra={"fields": {"shell": shell}})
     told = output.decode(errors="replace")
