@@ -13,6 +13,10 @@ from core.web.replies import plain
 from core.web.site import Site
 
 
+NEEDED = ("config", "engine", "listener")
+"""Without a database nothing new can be approved; what is approved works on."""
+
+
 class HealthzJson(msgspec.Struct, frozen=True):
     status: str
 
@@ -23,7 +27,7 @@ class CheckJson(msgspec.Struct, frozen=True):
 
 
 class ReadyzJson(msgspec.Struct, frozen=True):
-    """``ready`` is true when every check is ok."""
+    """``ready`` is true when every check is ok that AI clients need: all but ``storage``."""
 
     ready: bool
     checks: dict[str, CheckJson]
@@ -36,7 +40,7 @@ async def healthz(_: Site, __: Request) -> Response:
 
 async def readyz(site: Site, _: Request) -> Response:
     checks = checked(site.door.snapshot)
-    ready = all(check.ok for check in checks.values())
+    ready = all(checks[name].ok for name in NEEDED)
     return plain(ReadyzJson(ready, checks), 200 if ready else 503)
 
 

@@ -57,6 +57,10 @@ async def test_health_and_readiness(site: Website) -> None:
             "listener": {"ok": True, "state": "listening"},
         }
         assert (ready.status_code, ready.json()) == (200, {"ready": True, "checks": checks})
+        site.engine.store.set_storage_problem("The database is locked.")
+        checks["storage"] = {"ok": False, "state": "approvals and history are not kept"}
+        ready = await stranger.get("/readyz")
+        assert (ready.status_code, ready.json()) == (200, {"ready": True, "checks": checks})
         site.engine.refuse_work()
         ready = await stranger.get("/readyz")
         checks["engine"] = {"ok": False, "state": "stopping"}
