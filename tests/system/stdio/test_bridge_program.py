@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
+from mcp_types import ElicitResult
 
 from tests.program import PROGRAM, ROOT, START_LIMIT, Home, program
 from tests.system.stdio.client import stdio
@@ -34,8 +35,8 @@ def home(tmp_path: Path) -> Home:
 
 @pytest.mark.parametrize(("mode", "version"), [("legacy", "2025-11-25"), ("auto", "2026-07-28")])
 async def test_the_official_client_works_over_stdio(home: Home, mode: Any, version: str) -> None:
-    """Lists, calls and progress pass in either era, and it leaves without being killed."""
-    home.configure({"reference": REFERENCE})
+    """Lists, calls, progress and a server's question pass in either era; it leaves by itself."""
+    home.configure({"reference": REFERENCE}, quarantine_enabled=False)
     command, *arguments = *PROGRAM, "stdio", "--server", "reference", *home.flags
     server = StdioServerParameters(command=command, args=arguments, env=home.environ, cwd=str(ROOT))
     progress: list[float] = []
@@ -43,14 +44,21 @@ async def test_the_official_client_works_over_stdio(home: Home, mode: Any, versi
     async def see(done: float, _: float | None, __: str | None) -> None:
         progress.append(done)
 
+    async def fill_in(_: Any, params: Any) -> ElicitResult:
+        fields = params.requested_schema["properties"]
+        return ElicitResult(action="accept", content=dict.fromkeys(fields, "Ann"))
+
     async with program(home) as running:
         await running.ready()
-        async with Client(stdio_client(server), mode=mode) as client:
+        transport = stdio_client(server)
+        async with Client(transport, mode=mode, elicitation_callback=fill_in) as client:
             assert client.protocol_version == version
             tools = (await client.list_tools()).tools
             assert "test_simple_text" in {tool.name for tool in tools}
             called = await client.call_tool("test_tool_with_progress", {}, progress_callback=see)
             assert not called.is_error
+            asked = await client.call_tool("test_elicitation", {"message": "Who are you?"})
+            assert "Ann" in str(asked.content)
         assert progress == [0, 50, 100]
 
 
