@@ -214,6 +214,7 @@ async def _serve(
         apps = create_apps(
             door=engine,
             sessions=engine.sessions,
+            privates=privates,
             doctor=_doctor(options, environ, stdio.search_path),
             config=source,
             search=catalogue,

@@ -239,6 +239,15 @@ class Sessions(Protocol):
     def get(self, name: str) -> Session | None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A conversation that one client has for itself; ``pid`` if it is a process of its own."""
+
+    server: ServerName
+    session: Session
+    pid: int | None
+
+
 class Privates(Protocol):
     """Conversations with a server that one client has for itself."""
 
@@ -250,6 +259,9 @@ class Privates(Protocol):
         ``asked`` takes what the server asks outside any call. Raises ConnectionLost when it
         cannot be had, TooBusy when the server has as many as one may.
         """
+
+    def held(self) -> Sequence[Held]:
+        """All that are open now, for whoever counts them."""
 
     def close(self, session: Session) -> None:
         """End it; one that has ended is left alone."""

@@ -14,7 +14,7 @@ from typing import Protocol
 from core.model.config import ServerConfig, ServerName
 from core.model.faults import Fault
 from core.model.status import EnginePhase, Peer, Phase
-from core.ports import Door, Link
+from core.ports import Door, Held, Link
 from core.protocol.calls import Ask, ConnectionLost, Session, TooBusy
 from core.upstream.conversation import Terms
 
@@ -39,6 +39,7 @@ class _Private:
         self.config = config
         self.closing: asyncio.Future[None] = loop.create_future()
         self.session: Session | None = None
+        self.pid: int | None = None
         self.ready: asyncio.Future[Session] = loop.create_future()
         self.task: asyncio.Task[Fault | None]
         self.limit: asyncio.TimerHandle | None = None
@@ -51,6 +52,7 @@ class _Private:
 
     def connected(self, session: Session, peer: Peer) -> None:
         self.session = session
+        self.pid = peer.pid
         if not self.ready.done():
             self.ready.set_result(session)
 
@@ -105,6 +107,13 @@ class PrivateConversations:
         except asyncio.CancelledError:
             private.close(CLOSE_LIMIT)
             raise
+
+    def held(self) -> list[Held]:
+        return [
+            Held(each.config.name, each.session, each.pid)
+            for each in self._all.values()
+            if each.session is not None
+        ]
 
     def close(self, session: Session) -> None:
         for private in self._all.values():

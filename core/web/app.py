@@ -10,7 +10,7 @@ from time import perf_counter
 from urllib.parse import parse_qsl
 
 from core.asgi import ASGIApp, ClientGone, Header, Message, Receive, Scope, Send, while_connected
-from core.ports import ConfigText, Doctor, Door, Records, Sessions, ToolSearch
+from core.ports import ConfigText, Doctor, Door, Privates, Records, Sessions, ToolSearch
 from core.telemetry.counters import Counters
 from core.telemetry.logging import Logs, fields
 from core.web import guard
@@ -45,6 +45,7 @@ def create_apps(
     *,
     door: Door,
     sessions: Sessions,
+    privates: Privates,
     doctor: Doctor,
     config: ConfigText,
     search: ToolSearch,
@@ -63,7 +64,7 @@ def create_apps(
         records=records,
         loopback=Loopback(gateway, version),
         events=Events(door),
-        exporter=Exporter(counters, sessions, search, version),
+        exporter=Exporter(counters, sessions, privates, search, version),
         logs=logs,
         version=version,
     )

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core.model.status import Snapshot
-from core.ports import Sessions, ToolSearch
+from core.ports import Privates, Sessions, ToolSearch
 from core.telemetry.counters import Counters
 from core.telemetry.families import Counter, Family, frozen
-from core.telemetry.usage import usage
+from core.telemetry.usage import Usage, usage
 from core.web import present
 from core.web.exposition import exposition
 
@@ -30,11 +30,11 @@ PREFIX = "mcpproxy_"
 class Moment:
     """Everything one scrape shows, as it was at one instant, but for what ``pids`` use.
 
-    That is read, by servers' names, while the page is made: nobody asks for it otherwise.
+    That is read, with the servers' names, while the page is made: nobody asks for it otherwise.
     """
 
     families: tuple[Family, ...]
-    pids: Mapping[str, int]
+    pids: Sequence[tuple[str, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +54,11 @@ def _render(moment: Moment, accept: str) -> Page:
     from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
     from prometheus_client.exposition import choose_encoder
 
-    by_pid = usage(moment.pids.values())
-    used = {name: by_pid[pid] for name, pid in moment.pids.items() if pid in by_pid}
+    by_pid = usage(pid for _, pid in moment.pids)
+    used: dict[str, Usage] = {}
+    for name, pid in moment.pids:
+        if pid in by_pid:
+            used[name] = used.get(name, Usage()) + by_pid[pid]
     families = (*moment.families, *present.of_processes(used))
 
     registry = CollectorRegistry(auto_describe=False)
@@ -71,10 +74,16 @@ class Exporter:
     """Takes the moments that are scraped; on the engine's loop."""
 
     def __init__(
-        self, counters: Counters, sessions: Sessions, search: ToolSearch, version: str
+        self,
+        counters: Counters,
+        sessions: Sessions,
+        privates: Privates,
+        search: ToolSearch,
+        version: str,
     ) -> None:
         self._counters = counters
         self._sessions = sessions
+        self._privates = privates
         self._search = search
         self._build = present.build(version)
         self._started = time.monotonic()
@@ -88,9 +97,10 @@ class Exporter:
     def moment(self, snapshot: Snapshot, sse_clients: int, log_lines_dropped: int) -> Moment:
         """Everything one scrape shows, as it is now."""
         self._forget_strangers(snapshot)
+        private = self._privates.held()
         families = (
             *map(frozen, self._counters),
-            *present.of_servers(snapshot, self._sessions),
+            *present.of_servers(snapshot, self._sessions, private),
             present.of_config(snapshot),
             present.gauge(
                 "index_documents", "Tools that searches look through.", self._search.documents
@@ -113,8 +123,9 @@ class Exporter:
             ),
             self._build,
         )
-        servers = snapshot.servers.values()
-        return Moment(families, {each.name: each.pid for each in servers if each.pid is not None})
+        pids = [(each.name, each.pid) for each in snapshot.servers.values()]
+        pids += [(held.server, held.pid) for held in private]
+        return Moment(families, tuple((name, pid) for name, pid in pids if pid is not None))
 
     def _forget_strangers(self, snapshot: Snapshot) -> None:
         """A call may end after its server was removed; it is not to bring its series back."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from core.model.status import Phase, ServerStatus, Snapshot
-from core.ports import Sessions
+from core.ports import Held, Sessions
+from core.protocol.calls import Session
 from core.telemetry.families import Counter, Family, Gauge, Labels
 from core.telemetry.usage import Usage
 
@@ -24,7 +25,7 @@ def build(version: str) -> Gauge:
     return Gauge("build_info", "The version that runs.", ("version", "python"), values)
 
 
-def of_servers(snapshot: Snapshot, sessions: Sessions) -> Iterable[Family]:
+def of_servers(snapshot: Snapshot, sessions: Sessions, private: Sequence[Held]) -> Iterable[Family]:
     """Everything about the servers; those that were removed are not in it."""
     servers = list(snapshot.servers.values())
 
@@ -71,17 +72,35 @@ def of_servers(snapshot: Snapshot, sessions: Sessions) -> Iterable[Family]:
         "When a server in backoff is tried again; 0 if it is not in backoff.",
         {s.name: s.retry_at.timestamp() if s.retry_at is not None else 0 for s in servers},
     )
-    live = {each.name: sessions.get(each.name) for each in servers}
+    live = _conversations(snapshot, sessions, private)
+    yield _per_server(
+        "private_connections",
+        "Connections to a server that one client has for itself.",
+        {each.name: sum(held.server == each.name for held in private) for each in servers},
+    )
     yield _per_server(
         "requests_in_flight",
         "Requests a server has and did not answer yet.",
-        {name: session.in_flight if session is not None else 0 for name, session in live.items()},
+        {name: sum(each.in_flight for each in those) for name, those in live.items()},
     )
     yield _per_server(
         "queue_depth",
         "Requests that wait until a server may have them.",
-        {name: session.waiting if session is not None else 0 for name, session in live.items()},
+        {name: sum(each.waiting for each in those) for name, those in live.items()},
     )
+
+
+def _conversations(
+    snapshot: Snapshot, sessions: Sessions, private: Sequence[Held]
+) -> dict[str, list[Session]]:
+    """All that are open, by server: the one that is shared, and those of single clients."""
+    found: dict[str, list[Session]] = {}
+    for name in snapshot.servers:
+        shared = sessions.get(name)
+        found[name] = [shared] if shared is not None else []
+    for held in private:
+        found.get(held.server, []).append(held.session)
+    return found
 
 
 def of_processes(used: Mapping[str, Usage]) -> Iterable[Family]:

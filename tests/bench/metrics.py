@@ -15,6 +15,7 @@ from core.search.catalogue import Catalogue
 from core.telemetry.counters import Counters
 from core.web.metrics import Exporter, page
 from tests.bench.result import Row, Samples, Scale
+from tests.fakes.conversations import NoPrivates, NoSessions
 
 TIMES = 20_000
 PARAMS = b'{"name":"create_issue","arguments":{"title":"x"}}'
@@ -27,13 +28,6 @@ GIT = ServerStatus(
     since=datetime(2026, 1, 1, tzinfo=UTC),
 )
 FLOOR = "adding one in a plain dict"
-
-
-class NoSessions:
-    """Nobody talks with any server here."""
-
-    def get(self, name: str) -> None:
-        return None
 
 
 async def measure(scale: Scale) -> list[Row]:
@@ -71,7 +65,7 @@ async def measure(scale: Scale) -> list[Row]:
         counters.tool_calls.inc("git", f"tool{number}", "success")
         counters.tool_call_duration.observe(0.012, "git", f"tool{number}", "success")
     servers = MappingProxyType({GIT.name: GIT})
-    exporter = Exporter(counters, NoSessions(), Catalogue(), "0")
+    exporter = Exporter(counters, NoSessions(), NoPrivates(), Catalogue(), "0")
     moment = exporter.moment(Snapshot(boot="0", servers=servers), 0, 0)
     for _ in range(scale.rounds):
         began = time.perf_counter()

@@ -31,6 +31,7 @@ from core.telemetry.logging import Logs, start_logging
 from core.upstream.environment import SearchPath
 from core.web.app import create_apps
 from core.web.serve import HttpServer, bind_tcp, bind_unix
+from tests.fakes.conversations import NoPrivates
 
 KEY = "k" * 64
 LIMIT = 30.0  # seconds any wait of a test may take before the test fails
@@ -237,6 +238,7 @@ async def website(
             apps = create_apps(
                 door=engine,
                 sessions=engine.sessions,
+                privates=NoPrivates(),
                 doctor=doctor_of(directory),
                 config=source,
                 search=Search(),

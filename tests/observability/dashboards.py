@@ -315,6 +315,12 @@ ACTORS = Dashboard(
             ),
         ),
         Panel(
+            "Connections of single clients",
+            "Processes or sessions besides the shared one. Many: set isolation to shared.",
+            "short",
+            (Query(now("private_connections", "server"), "{{server}}"),),
+        ),
+        Panel(
             "Servers",
             "How each is reached, and which MCP it speaks. An old version: update the server.",
             "short",

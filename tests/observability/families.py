@@ -11,6 +11,7 @@ from core.telemetry.counters import Counters
 from core.telemetry.families import Counter, Gauge
 from core.web.metrics import PREFIX, Exporter, Moment
 from core.web.present import of_processes
+from tests.fakes.conversations import NoPrivates, NoSessions
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +23,6 @@ class Row:
     labels: tuple[str, ...]
     text: str
     advice: str
-
-
-class NoSessions:
-    """There are no servers here."""
-
-    def get(self, name: str) -> None:
-        return None
 
 
 ADVICE = {
@@ -69,6 +63,7 @@ ADVICE = {
     "queue_depth": "Above 0 for long: raise `max_concurrent_requests`.",
     "config_last_reload_successful": "0: `mcpproxy-tray doctor` names the line.",
     "index_documents": "Fewer than `tools` for long: some wait for approval.",
+    "private_connections": "Each is a process or session more; see `isolation` in the config.",
     "sse_clients": "Trays and dashboards that listen; more than you know: who has your key?",
     "tasks": "Growing without end is a leak: report it.",
     "uptime_seconds": "Unexpectedly short: main.log tells why it ended.",
@@ -157,5 +152,5 @@ def rows() -> list[Row]:
 
 async def _moment() -> Moment:
     """A scrape of a program that has no servers."""
-    exporter = Exporter(Counters(), NoSessions(), Catalogue(), "0")
+    exporter = Exporter(Counters(), NoSessions(), NoPrivates(), Catalogue(), "0")
     return exporter.moment(Snapshot(boot="0"), 0, 0)

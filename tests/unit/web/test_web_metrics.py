@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import MappingProxyType
+from typing import cast
 
 import pytest
 from hypothesis import given
@@ -21,15 +22,19 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as text_format
 from prometheus_client.registry import Collector
 
+from core.engine.sessions import LiveSessions
 from core.model.approvals import Review
 from core.model.config import ServerName
 from core.model.status import AdminState, Health, Level, Peer, Phase, ServerStatus, Snapshot
 from core.model.tools import Tool
+from core.ports import Held
+from core.protocol.calls import Session
 from core.search.catalogue import Catalogue
 from core.telemetry.counters import Counters
 from core.telemetry.families import Cell, Counter, Exemplar, Family, Gauge, Histogram
 from core.web.exposition import exposition
 from core.web.metrics import Exporter, Moment, page
+from tests.fakes.conversations import NoPrivates, NoSessions
 
 HEALTH = Health(level=Level.HEALTHY, admin_state=AdminState.ENABLED, summary="x")
 SEED = {
@@ -56,16 +61,11 @@ def server(name: str, phase: Phase, tools: int = 0) -> ServerStatus:
     )
 
 
-class NoSessions:
-    """Stands for servers nobody talks with."""
-
-    def get(self, name: str) -> None:
-        return None
-
-
 def moment(counters: Counters, *servers: ServerStatus) -> Moment:
     snapshot = Snapshot(boot="b", servers=MappingProxyType({each.name: each for each in servers}))
-    return Exporter(counters, NoSessions(), Catalogue(), "1.2.3").moment(snapshot, 3, 4)
+    return Exporter(counters, NoSessions(), NoPrivates(), Catalogue(), "1.2.3").moment(
+        snapshot, 3, 4
+    )
 
 
 def by_name(metrics: Iterable[Metric]) -> dict[str, Metric]:
@@ -257,6 +257,31 @@ async def test_what_a_server_uses_is_read_when_somebody_asks() -> None:
     assert value(metrics["mcpproxy_server_cpu_seconds"], "_total", server="alive") >= 0
     metrics = by_name(text_format((await page(shown, "")).body.decode()))
     assert metrics["mcpproxy_server_open_fds"].samples == []
+
+
+class Busy:
+    """A conversation with so many requests."""
+
+    def __init__(self, in_flight: int, waiting: int) -> None:
+        self.in_flight = in_flight
+        self.waiting = waiting
+
+
+async def test_requests_of_all_conversations_with_a_server_are_counted() -> None:
+    """Of the one that clients share, and of those that single clients have for themselves."""
+    name = ServerName("s")
+    sessions = LiveSessions()
+    sessions.put(name, cast(Session, Busy(3, 1)))
+    private = [Held(name, cast(Session, Busy(2, 0)), None) for _ in range(2)]
+    gone = Held(ServerName("gone"), cast(Session, Busy(9, 9)), None)
+    snapshot = Snapshot(boot="b", servers=MappingProxyType({name: server("s", Phase.READY)}))
+    exporter = Exporter(Counters(), sessions, NoPrivates([*private, gone]), Catalogue(), "1")
+    shown = await page(exporter.moment(snapshot, 0, 0), "")
+    metrics = by_name(text_format(shown.body.decode()))
+    assert value(metrics["mcpproxy_requests_in_flight"], server="s") == 7
+    assert value(metrics["mcpproxy_queue_depth"], server="s") == 1
+    assert value(metrics["mcpproxy_private_connections"], server="s") == 2
+    assert b'"gone"' not in shown.body
 
 
 async def test_tools_that_wait_for_a_person_are_counted() -> None:
