@@ -12,7 +12,6 @@ from core.web.exchange import Request, Response
 from core.web.replies import plain
 from core.web.site import Site
 
-
 NEEDED = ("config", "engine", "listener")
 """Without a database nothing new can be approved; what is approved works on."""
 
