@@ -24,6 +24,11 @@ CAPABILITIES = {
 Answer = Callable[[Json], Json]
 
 
+def exactly(text: str | bytes) -> Any:
+    """Read JSON without changing a digit: numbers with a fraction stay as they are written."""
+    return json.loads(text, parse_float=str)
+
+
 @dataclass(slots=True)
 class Seen:
     """One request's answer, and what came with it; ids are left out, for they are nobody's."""
@@ -126,11 +131,11 @@ def _bare(message: Json) -> Json:
 
 async def _events(stream: httpx.Response) -> AsyncIterator[Json]:
     if stream.headers["content-type"].startswith("application/json"):
-        yield json.loads(await stream.aread())
+        yield exactly(await stream.aread())
         return
     async for line in stream.aiter_lines():
         if line.startswith("data: ") and line != "data: ":
-            yield json.loads(line.removeprefix("data: "))
+            yield exactly(line.removeprefix("data: "))
 
 
 @asynccontextmanager
