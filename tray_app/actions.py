@@ -9,6 +9,7 @@ from core.model.config import ServerName
 from core.model.intents import (
     ApproveServer,
     Intent,
+    PauseAll,
     RestartServer,
     RestoreConfig,
     SetEnabled,
@@ -32,6 +33,16 @@ class Verb(StrEnum):
     APPROVE = ":approve"  # followed by = and the hash of what was shown
     HELP = ":help"
     COPY_ENDPOINT = ":copy-endpoint"
+    CONNECT = ":connect"
+    DISCONNECT = ":disconnect"
+    IMPORT = ":import"
+    PAUSE = ":pause"
+    RESUME = ":resume"
+    SNOOZE = ":snooze"  # followed by = and minutes; 0 ends it
+    SAVE_REPORT = ":save-report"
+    OPEN_LOGS = ":open-logs"
+    START_AT_LOGIN = ":start-at-login"
+    NOT_AT_LOGIN = ":not-at-login"
     QUIT = ":quit"
 
 
@@ -66,7 +77,56 @@ class OpenReview:
     name: ServerName
 
 
-LocalCommand = OpenLog | OpenConfig | OpenHelp | OpenReview | CopyEndpoint
+@dataclass(frozen=True, slots=True)
+class ConnectApp:
+    """Put our entry into the config file of an AI client, or take it out."""
+
+    client: str
+    connected: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ImportServers:
+    """Take over what AI clients here have; it waits for approval."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snooze:
+    """Show no notification for so many minutes; none ends it."""
+
+    minutes: int
+
+
+@dataclass(frozen=True, slots=True)
+class SaveReport:
+    """Write a report for a bug tracker, and show where it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenLogs:
+    """Open the directory of all logs."""
+
+
+@dataclass(frozen=True, slots=True)
+class StartAtLogin:
+    """Start with the desktop session, or no longer."""
+
+    on: bool
+
+
+LocalCommand = (
+    OpenLog
+    | OpenConfig
+    | OpenHelp
+    | OpenReview
+    | CopyEndpoint
+    | ConnectApp
+    | ImportServers
+    | Snooze
+    | SaveReport
+    | OpenLogs
+    | StartAtLogin
+)
 Command = Intent | LocalCommand
 
 
@@ -77,6 +137,8 @@ def command_of(row_id: str) -> Command | None:
     verb, _, seen = last.partition("=")
     if verb == Verb.APPROVE:
         return ApproveServer(name, seen)
+    if verb == Verb.SNOOZE:
+        return Snooze(int(seen))
     match last:
         case Verb.RESTART:
             return RestartServer(name)
@@ -96,6 +158,18 @@ def command_of(row_id: str) -> Command | None:
             return OpenHelp(name)
         case Verb.COPY_ENDPOINT:
             return CopyEndpoint()
+        case Verb.CONNECT | Verb.DISCONNECT:
+            return ConnectApp(path[-1], last == Verb.CONNECT)
+        case Verb.IMPORT:
+            return ImportServers()
+        case Verb.PAUSE | Verb.RESUME:
+            return PauseAll(last == Verb.PAUSE)
+        case Verb.SAVE_REPORT:
+            return SaveReport()
+        case Verb.OPEN_LOGS:
+            return OpenLogs()
+        case Verb.START_AT_LOGIN | Verb.NOT_AT_LOGIN:
+            return StartAtLogin(last == Verb.START_AT_LOGIN)
         case Verb.QUIT:
             return Shutdown()
         case _:

@@ -37,8 +37,7 @@ def attach(flags: Flags, url: str, key_file: Path | None) -> None:
     engine.start()
     run_tray(
         engine,
-        config_file=flags.paths().config_file,
-        log_path_of=lambda name: flags.paths().log_dir / f"{name}.log",
+        None,
         say=lambda sentence: click.echo(sentence, err=True),
         view=view_from_afar(lambda: engine.loss),
     )

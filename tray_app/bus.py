@@ -59,11 +59,11 @@ class Exported:
 
 
 class Listener(Protocol):
-    """Who is told about the connection."""
+    """Who is told about the connection, and of the signals asked for."""
 
     def connected(self) -> None: ...
     def disconnected(self, reason: str) -> None: ...
-    def name_owner_changed(self, name: str, owner: str) -> None: ...
+    def signalled(self, message: Message) -> None: ...
 
 
 def session_address() -> str | None:
@@ -93,10 +93,10 @@ class SessionBus:
     """
 
     def __init__(
-        self, exported: Sequence[Exported], listener: Listener, address: str | None
+        self, exported: Sequence[Exported], listeners: Sequence[Listener], address: str | None
     ) -> None:
         self._exported = {(each.path, each.interface): each for each in exported}
-        self._listener = listener
+        self._listeners = listeners
         self._address = address
         self._bus: MessageBus | None = None
         self._asked: set[asyncio.Task[None]] = set()
@@ -108,7 +108,8 @@ class SessionBus:
             try:
                 while True:
                     reason, lived = await self._live()
-                    self._listener.disconnected(reason)
+                    for listener in self._listeners:
+                        listener.disconnected(reason)
                     if lived >= STEADY:
                         watching.close()
                         watch = None
@@ -173,7 +174,8 @@ class SessionBus:
         born = loop.time()
         bus.add_message_handler(self._received)
         self._bus = bus
-        self._listener.connected()
+        for listener in self._listeners:
+            listener.connected()
         ended: Callable[[], Awaitable[None]] = bus.wait_for_disconnect  # untyped in dbus-fast
         try:
             await ended()
@@ -205,9 +207,8 @@ class SessionBus:
     def _received(self, message: Message) -> bool:
         """Answer calls to our objects; everything else is left to dbus-fast."""
         if message.message_type is MessageType.SIGNAL:
-            if message.member == "NameOwnerChanged" and message.sender == BUS_NAME:
-                name, _, owner = message.body
-                self._listener.name_owner_changed(name, owner)
+            for listener in self._listeners:
+                listener.signalled(message)
             return False
         if message.message_type is not MessageType.METHOD_CALL:
             return False

@@ -26,6 +26,7 @@ from tray_app.tool_commands import tools
 
 if TYPE_CHECKING:
     from core.app import EngineThread, Options
+    from tray_app.chores import Chores
 
 ENGINE_ENDED = b"\0"  # no signal has this number
 
@@ -148,7 +149,7 @@ def _run(flags: Flags, *, with_tray: bool) -> None:
     places = flags.paths()
     try:
         with only_instance(places.lock_file):
-            _run_alone(_options(flags, places), with_tray=with_tray)
+            _run_alone(flags, _options(flags, places), with_tray=with_tray)
     except AlreadyRunning as running:
         raise AlreadyRunning(f"{running}{_show_the_first(flags.client())}") from None
 
@@ -169,7 +170,7 @@ def _options(flags: Flags, places: Paths) -> Options:
     )
 
 
-def _run_alone(options: Options, *, with_tray: bool) -> None:
+def _run_alone(flags: Flags, options: Options, *, with_tray: bool) -> None:
     from core.app import start
 
     engine = start(options)
@@ -178,16 +179,33 @@ def _run_alone(options: Options, *, with_tray: bool) -> None:
     if with_tray:
         from tray_app.main import run_tray
 
-        run_tray(
-            engine,
-            config_file=options.config_file,
-            log_path_of=lambda name: options.server_log(engine.snapshot, name),
-            say=lambda sentence: click.echo(sentence, err=True),
-            review_of=lambda name: review_of(Client(options.socket_file), name),
-        )
+        chores = _chores(engine, options, flags)
+        run_tray(engine, chores, say=lambda sentence: click.echo(sentence, err=True))
     else:
         _wait_for_signals(engine)
     engine.stopped.result()
+
+
+def _chores(engine: EngineThread, options: Options, flags: Flags) -> Chores:
+    import os
+
+    from tray_app.autostart import here
+    from tray_app.autostart_command import start_command
+    from tray_app.chores import Chores
+    from tray_app.client_commands import desk
+    from tray_app.doctor import write_bundle
+
+    client = Client(options.socket_file)
+    return Chores(
+        config_file=options.config_file,
+        log_dir=options.log_dir,
+        log_path_of=lambda name: options.server_log(engine.snapshot, name),
+        review_of=lambda name: review_of(client, name),
+        write_report=lambda file: write_bundle(client, lambda: options, file),
+        desk=lambda: desk(flags, engine.snapshot.endpoint),
+        autostart=here(Path.home(), os.environ),
+        command=start_command(flags),
+    )
 
 
 def _wait_for_signals(engine: EngineThread) -> None:

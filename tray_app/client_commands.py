@@ -177,14 +177,19 @@ def _client(name: str) -> Client:
 
 
 def _desk(flags: Flags) -> Desk:
-    from core.clients.desk import Desk
-    from core.clients.places import Surroundings
-
-    paths = flags.paths()
     try:
         endpoint = flags.client().get("/api/v1/status")["endpoint"]
     except McpProxyError:
         endpoint = None  # it does not run: the config file tells
+    return desk(flags, endpoint)
+
+
+def desk(flags: Flags, endpoint: str | None) -> Desk:
+    """What can be done with AI clients' files, for the engine at ``endpoint``."""
+    from core.clients.desk import Desk
+    from core.clients.places import Surroundings
+
+    paths = flags.paths()
     return Desk(
         paths.config_file,
         paths.data_dir,

@@ -17,7 +17,7 @@ from tray_app.bus import BadArguments
 INTERFACE = "com.canonical.dbusmenu"
 ROOT = 0
 
-Value = str | bool
+Value = str | bool | int
 Properties = Mapping[str, Value]
 SUBMENU: Properties = {"children-display": "submenu"}
 
@@ -30,6 +30,7 @@ class Entry:
     label: str = ""
     enabled: bool = True
     separator: bool = False
+    checked: bool | None = None
     children: tuple[Entry, ...] = ()
     activate: Callable[[], None] | None = field(default=None, compare=False)
 
@@ -125,10 +126,13 @@ class MenuTree:
         into[id_] = Node(_properties(entry), tuple(children), entry.activate)
 
 
+_SIGNATURES = {str: "s", bool: "b", int: "i"}
+
+
 def variants(properties: Properties, names: Sequence[str] = ()) -> dict[str, Variant]:
     """The properties with their D-Bus types; only ``names``, unless that is empty."""
     return {
-        name: Variant("b" if isinstance(value, bool) else "s", value)
+        name: Variant(_SIGNATURES[type(value)], value)
         for name, value in properties.items()
         if not names or name in names
     }
@@ -140,6 +144,9 @@ def _properties(entry: Entry) -> Properties:
     properties: dict[str, Value] = {"label": entry.label.replace("_", "__")}
     if not entry.enabled:
         properties["enabled"] = False
+    if entry.checked is not None:
+        properties["toggle-type"] = "checkmark"
+        properties["toggle-state"] = int(entry.checked)
     if entry.children:
         properties.update(SUBMENU)
     return properties

@@ -57,9 +57,11 @@ class Panel:
     def disconnected(self, reason: str) -> None:
         self._say(Placement(Presence.NO_BUS, reason))
 
-    def name_owner_changed(self, name: str, owner: str) -> None:
-        if name == sni.WATCHER:
-            self._register() if owner else self._say(Placement(Presence.NO_HOST))
+    def signalled(self, message: Message) -> None:
+        if message.member == "NameOwnerChanged" and message.sender == BUS_NAME:
+            name, _, owner = message.body
+            if name == sni.WATCHER:
+                self._register() if owner else self._say(Placement(Presence.NO_HOST))
 
     def _had_owner(self, answer: Message) -> None:
         if answer.message_type is MessageType.METHOD_RETURN and answer.body[0]:

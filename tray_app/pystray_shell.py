@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tray_app import icons, text
+from tray_app.alerts import Alert
 from tray_app.rows import Row
 from tray_app.ui_thread import LoopThread, UiThread
 from tray_app.view import IconState, TrayView
@@ -34,6 +35,8 @@ class Look:
     label: Callable[[str], str] = str
     title: Callable[[str], str] = str
     beyond_pystray: Callable[[TrayView], None] = lambda _view: None
+    alert: Callable[[Alert], None] = lambda _alert: None
+    withdraw: Callable[[str], None] = lambda _id: None
 
 
 class Shell:
@@ -64,6 +67,14 @@ class Shell:
     def notify(self, title: str, body: str) -> None:
         self._icon.notify(body, title)
 
+    def alert(self, alert: Alert) -> None:
+        """A notification with its one action, where the platform has such."""
+        self._look.alert(alert)
+
+    def withdraw(self, id_: str) -> None:
+        """Take a notification back, where the platform can."""
+        self._look.withdraw(id_)
+
     def stop(self) -> None:
         self._icon.stop()
 
@@ -79,23 +90,37 @@ class Shell:
             return pystray.Menu.SEPARATOR
         action: Callable[[], None] | pystray.Menu
         action = self._menu(row.rows) if row.rows else lambda: self._clicked(row.id)
-        item = pystray.MenuItem(self._look.label(row.label), action, enabled=row.enabled)
+        label = self._look.label(row.label)
+
+        def is_ticked(_item: pystray.MenuItem) -> bool | None:
+            return row.checked
+
+        ticked = is_ticked if row.checked is not None else None
+        item = pystray.MenuItem(label, action, checked=ticked, enabled=row.enabled)
         item.key = row.id
         return item
 
 
-def create(clicked: Clicked, say: Say) -> Shell:
-    """The shell for this platform; on the main thread, which will run it."""
+def create(clicked: Clicked, say: Say, looked_at: Callable[[], None]) -> Shell:
+    """The shell for this platform; on the main thread, which will run it.
+
+    ``looked_at`` is called on the UI thread when the menu opens, where the platform tells.
+    """
     if sys.platform == "darwin":
         return _macos(clicked)
     if sys.platform == "win32":
         return _windows(clicked)
     from tray_app.bus import session_address
 
-    return linux(clicked, say, session_address())
+    return linux(clicked, say, session_address(), looked_at)
 
 
-def linux(clicked: Clicked, say: Say, address: str | None) -> Shell:
+def linux(
+    clicked: Clicked,
+    say: Say,
+    address: str | None,
+    looked_at: Callable[[], None] = lambda: None,
+) -> Shell:
     """The icon over the session bus at ``address`` (None: there is none)."""
     with _no_backend():
         from tray_app.sni_icon import SniIcon
@@ -113,13 +138,26 @@ def linux(clicked: Clicked, say: Say, address: str | None) -> Shell:
                 say(text.refused_by_host(placement.reason))
 
     ui = LoopThread()
-    icon = SniIcon(APP_ID, loop=ui.loop, placed=placed, address=address)
+    icon = SniIcon(
+        APP_ID,
+        loop=ui.loop,
+        placed=placed,
+        address=address,
+        clicked=clicked,
+        looked_at=looked_at,
+    )
 
     def beyond_pystray(view: TrayView) -> None:
         icon.tooltip = view.tooltip
         icon.urgent = view.icon is IconState.ERROR
 
-    return Shell(ui, icon, Look(icons.pixmaps, beyond_pystray=beyond_pystray), clicked)
+    look = Look(
+        icons.pixmaps,
+        beyond_pystray=beyond_pystray,
+        alert=icon.show_alert,
+        withdraw=icon.withdraw_alert,
+    )
+    return Shell(ui, icon, look, clicked)
 
 
 @contextmanager
@@ -162,8 +200,12 @@ if sys.platform == "darwin":
                 show = super()._notify
                 threading.Thread(target=show, args=(message, title or ""), daemon=True).start()
 
-        look = Look(lambda state: icons.image(state, SINGLE_PICTURE))
-        return Shell(AppKitThread(), MacIcon(APP_ID), look, clicked)
+        icon = MacIcon(APP_ID)
+        look = Look(
+            lambda state: icons.image(state, SINGLE_PICTURE),
+            alert=lambda alert: icon.notify(alert.body, alert.title),
+        )
+        return Shell(AppKitThread(), icon, look, clicked)
 
 
 if sys.platform == "win32":
@@ -201,6 +243,8 @@ if sys.platform == "win32":
             lambda state: icons.image(state, SINGLE_PICTURE),
             label=lambda words: words.replace("&", "&&"),
             title=title,
+            alert=lambda alert: icon.notify(alert.body, alert.title),
+            withdraw=lambda _id: icon.remove_notification(),
         )
         return Shell(WindowThread(icon), icon, look, clicked)
 

@@ -14,10 +14,12 @@ from collections.abc import Callable, Iterable
 
 from pystray import _base
 
-from tray_app import dbusmenu, menu_object, notifications, sni
+from tray_app import dbusmenu, menu_object, sni
+from tray_app.alerts import Alert
 from tray_app.bus import Exported, SessionBus
 from tray_app.dbusmenu import Entry, MenuTree
 from tray_app.icons import Pixmap
+from tray_app.notifications import Notifications
 from tray_app.panel import Panel, Placement
 
 PACE = 0.1
@@ -41,7 +43,10 @@ class SniIcon(_base.Icon):
         loop: asyncio.AbstractEventLoop,
         placed: Callable[[Placement], None],
         address: str | None,
+        clicked: Callable[[str], None] = lambda _row: None,
+        looked_at: Callable[[], None] = lambda: None,
     ) -> None:
+        self._looked_at = looked_at
         self._loop = loop
         self._poked = False
         self._menu_changed = True
@@ -58,8 +63,11 @@ class SniIcon(_base.Icon):
         self._stopped = asyncio.Event()
         panel = Panel(placed)
         menu = menu_object.exported(self._tree, self._opened, self._closed, loop.call_soon)
-        self._bus = SessionBus((self._item_object(), menu), panel, address)
+        self._notifications = Notifications(name, clicked)
+        listeners = (panel, self._notifications)
+        self._bus = SessionBus((self._item_object(), menu), listeners, address)
         panel.use(self._bus)
+        self._notifications.use(self._bus)
 
     @property
     def tooltip(self) -> str:
@@ -101,10 +109,15 @@ class SniIcon(_base.Icon):
         self._poke()
 
     def _notify(self, message: str, title: str | None = None) -> None:
-        show = functools.partial(
-            notifications.notify, self._bus, self.name, title or self.title, message
-        )
-        self._post(show)
+        alert = Alert(title or self.title, title or self.title, message)
+        self._post(lambda: self._notifications.show(alert))
+
+    def show_alert(self, alert: Alert) -> None:
+        """A notification that can be acted on, and taken back."""
+        self._post(lambda: self._notifications.show(alert))
+
+    def withdraw_alert(self, id_: str) -> None:
+        self._post(lambda: self._notifications.withdraw(id_))
 
     def _run(self) -> None:
         self._mark_ready()
@@ -209,7 +222,7 @@ class SniIcon(_base.Icon):
                 yield Entry(key, item.text, item.enabled, children=children)
             else:
                 click = functools.partial(item, self)
-                yield Entry(key, item.text, item.enabled, activate=click)
+                yield Entry(key, item.text, item.enabled, checked=item.checked, activate=click)
 
     # What hosts ask and tell
 
@@ -228,6 +241,7 @@ class SniIcon(_base.Icon):
         Still open or opened again cannot be told apart, as XFCE says of submenus only that
         they close. New rows would come after the menu got its size: scroll arrows and a jump.
         """
+        self._looked_at()
         changed = self._flush()
         self._open_until = self._loop.time() + KEEPS_SHAPE
         return changed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, tzinfo
 
 from tray_app.printable import printable
@@ -93,6 +94,51 @@ def quit_label(running: int) -> str:
     return "Quit (stops 1 server)" if running == 1 else f"Quit (stops {running} servers)"
 
 
+PAUSE_ALL = "Pause all"
+RESUME_ALL = "Resume all"
+DIAGNOSTICS = "Diagnostics"
+SAVE_REPORT = "Save a report"
+OPEN_LOGS = "Open the logs"
+START_AT_LOGIN = "Start at login"
+SNOOZE = "Snooze notifications"
+END_SNOOZE = "Show them again"
+
+
+def snoozed_until(at: datetime, zone: tzinfo | None) -> str:
+    return f"Notifications snoozed until {at.astimezone(zone):%H:%M}"
+
+
+def minutes(count: int) -> str:
+    if count < 60:
+        return f"For {count} minutes"
+    return "For 1 hour" if count == 60 else f"For {count // 60} hours"
+
+
+def connected_apps(titles: Sequence[str]) -> str:
+    return one_line(f"Connected apps: {', '.join(titles)}" if titles else "Connect an AI client")
+
+
+def connect_app(title: str) -> str:
+    return f"Connect {title}"
+
+
+def disconnect_app(title: str) -> str:
+    return f"Disconnect {title}"
+
+
+def import_servers(count: int) -> str:
+    what = "1 server" if count == 1 else f"{count} servers"
+    return f"Take over {what} from these clients"
+
+
+TAKEN_OVER = "The servers were taken over. They wait for your approval."
+
+
+def client_changed(title: str, connected: bool, file: str) -> str:
+    what = "connected" if connected else "disconnected"
+    return f"{title} is {what}. It reads {file} at its next start."
+
+
 def many_need_you(count: int) -> str:
     return f"{count} servers need you"
 
@@ -182,6 +228,5 @@ def open_by_hand(path: str, reason: str) -> str:
 NO_OPENER = "Nothing was found that opens files; install xdg-utils."
 
 
-def not_carried_out(server: str | None, message: str) -> str:
-    what = message or "The request could not be carried out; see the log."
-    return f"{server}: {what}" if server else what
+NOT_CARRIED_OUT = "The request could not be carried out; see the log."
+ONLY_THERE = "This can only be done where the engine runs."

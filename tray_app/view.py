@@ -11,6 +11,7 @@ from core.model.faults import Action
 from core.model.headline import headline
 from core.model.status import EnginePhase, Level, Phase, ServerStatus, Snapshot
 from tray_app import text
+from tray_app.local import NOTHING_KNOWN, Local
 from tray_app.menu import menu
 from tray_app.rows import Row, needs_attention, problem_line
 
@@ -38,7 +39,9 @@ class TrayView:
     menu: tuple[Row, ...]
 
 
-def view_of(snapshot: Snapshot, zone: tzinfo | None = None) -> TrayView:
+def view_of(
+    snapshot: Snapshot, local: Local = NOTHING_KNOWN, zone: tzinfo | None = None
+) -> TrayView:
     """What to show. ``zone`` is where the person's clock is (None: this computer's)."""
     statuses = sorted(
         snapshot.servers.values(), key=lambda status: (status.name.lower(), status.name)
@@ -49,7 +52,7 @@ def view_of(snapshot: Snapshot, zone: tzinfo | None = None) -> TrayView:
         icon=_icon(snapshot, statuses),
         title=title,
         tooltip=_tooltip(snapshot, troubled, zone),
-        menu=tuple(menu(snapshot, title, statuses, troubled, zone)),
+        menu=tuple(menu(snapshot, local, title, statuses, troubled, zone)),
     )
 
 

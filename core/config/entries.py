@@ -11,7 +11,14 @@ from core.config.jsonc import Document, JsoncError, Path, Value, parse
 from core.config.masking import StillMasked, unmasked
 from core.errors import NotAsSeen
 from core.model.config import Problem, ServerName
-from core.model.intents import AddServers, ChangeServer, FileIntent, RemoveServer, ReplaceConfig
+from core.model.intents import (
+    AddServers,
+    ChangeServer,
+    FileIntent,
+    PauseAll,
+    RemoveServer,
+    ReplaceConfig,
+)
 
 
 class Unfit(Exception):
@@ -39,6 +46,10 @@ def edited(document: Document, entries: Mapping[ServerName, Path], edit: FileInt
             return _merged(document.text, _entry(entries, name), members)
         case RemoveServer(name):
             return remove_value(document.text, _entry(entries, name))
+        case PauseAll(True):
+            return set_value(document.text, ("paused",), True)
+        case PauseAll():
+            return remove_value(document.text, ("paused",))
         case ReplaceConfig(text, seen):
             if digest_of(document.text) != seen:
                 raise NotAsSeen("The config file has changed since you saw it. Look at it again.")

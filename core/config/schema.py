@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from core.config.fields import Place, Reading
 from core.config.jsonc import Document, Path
@@ -20,6 +21,7 @@ from core.model.config import (
     Listen,
     Logging,
     Problem,
+    ServerConfig,
     ServerName,
 )
 
@@ -85,8 +87,10 @@ def read(document: Document, overrides: Overrides) -> Outcome:
     observability = reading.object(reading.member(root, "observability"))
     metrics = reading.object(reading.member(observability, "metrics"))
     found = read_servers(reading, root, call_timeout)
+    paused = _switch(reading, root, "paused")
     config = Config(
-        servers=found.servers,
+        servers=_all_disabled(found.servers) if paused else found.servers,
+        paused=paused,
         listen=_listen(reading, reading.member(root, "listen"), overrides.listen, auth),
         api_key=key or "",
         require_mcp_auth=auth,
@@ -99,6 +103,7 @@ def read(document: Document, overrides: Overrides) -> Outcome:
             0,
             MOST_CHARACTERS,
         ),
+        search_model=reading.text(reading.member(root, "search_model")) or "",
         routing_mode=_routing_mode(reading, reading.member(root, "routing_mode")),
         profiles=read_profiles(reading, reading.member(root, "profiles")),
         quarantine_enabled=_switch(reading, root, "quarantine_enabled"),
@@ -131,6 +136,10 @@ def read(document: Document, overrides: Overrides) -> Outcome:
         entries=found.entries,
         has_api_key=key_place is not None,
     )
+
+
+def _all_disabled(servers: Mapping[ServerName, ServerConfig]) -> Mapping[ServerName, ServerConfig]:
+    return MappingProxyType({name: replace(each, enabled=False) for name, each in servers.items()})
 
 
 def _switch(reading: Reading, root: Place, name: str) -> bool:

@@ -21,6 +21,7 @@ from core.model.intents import (
     ApproveTools,
     ChangeServer,
     Intent,
+    PauseAll,
     RemoveServer,
     ReplaceConfig,
     RestartServer,
@@ -93,7 +94,7 @@ class Engine:
                 await self._source.set_enabled(name, enabled)
             case SetQuarantined() | ApproveTools() | ApproveServer():
                 await self._approve(intent)
-            case AddServers() | ChangeServer() | RemoveServer() | ReplaceConfig():
+            case AddServers() | ChangeServer() | RemoveServer() | ReplaceConfig() | PauseAll():
                 await self._source.edit(intent)
             case RestoreConfig():
                 await self._source.restore()

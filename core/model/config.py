@@ -129,9 +129,11 @@ class Config:
     listen: Listen = Listen()
     api_key: str = field(default="", repr=False)
     require_mcp_auth: bool = False
+    paused: bool = False  # no server is wanted, whatever its entry says
     routing_mode: str = "retrieve_tools"  # or "direct": every tool, instead of search and call
     tools_limit: int = 15
     tool_response_limit: int = 20_000  # characters; 0 means no limit
+    search_model: str = ""  # a directory with a sentence model, or none
     profiles: tuple[Profile, ...] = ()
     quarantine_enabled: bool = True  # whether new servers and tools need a person's approval
     read_only_mode: bool = False  # agents and scripts change no configuration

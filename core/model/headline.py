@@ -10,6 +10,7 @@ from core.model.status import EnginePhase, Phase, ServerStatus, Snapshot
 STARTING = "starting"
 STOPPING = "stopping"
 NO_SERVERS = "no servers configured"
+PAUSED = "paused"
 NOT_REACHABLE = "AI clients cannot connect"
 
 
@@ -24,6 +25,8 @@ def headline(snapshot: Snapshot) -> str:
         return NOT_REACHABLE
     if not statuses:
         return NO_SERVERS
+    if snapshot.config.paused:
+        return PAUSED
     count = Counter(_counted_as(status) for status in statuses)
     if count[Phase.DISABLED] == len(statuses):
         every = len(statuses)

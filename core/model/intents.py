@@ -78,6 +78,13 @@ class RestoreConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class PauseAll:
+    """Want no server for now, or again those that are enabled."""
+
+    paused: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ApproveTools:
     """Agree to tools as they were seen: each by its name and the ``Tool.hash`` of then."""
 
@@ -105,7 +112,7 @@ class Shutdown:
 
 ServerIntent = RestartServer | RetryNow | SetEnabled
 ApprovalIntent = SetQuarantined | ApproveTools | ApproveServer
-FileIntent = AddServers | ChangeServer | RemoveServer | ReplaceConfig
+FileIntent = AddServers | ChangeServer | RemoveServer | ReplaceConfig | PauseAll
 Intent = ServerIntent | ApprovalIntent | FileIntent | RestoreConfig | Show | Shutdown
 
 

@@ -11,11 +11,15 @@ import sys
 import threading
 from pathlib import Path
 
+from core.clients.desk import Desk
+from core.clients.places import Surroundings
 from core.errors import UnknownServer
 from core.model.intents import Intent
 from core.model.notices import NoticeCode
 from core.model.status import Phase
 from tests.fakes.tray_engine import ScriptedEngine, status
+from tray_app.autostart import DesktopEntry
+from tray_app.chores import Chores
 from tray_app.main import run_tray
 
 
@@ -53,13 +57,32 @@ def obey(engine: TellingEngine) -> None:
                 raise ValueError(line)
 
 
+def chores(home: Path) -> Chores:
+    """A computer without anything on it."""
+    data = home / "data"
+    surroundings = Surroundings(home, {}, sys.platform)
+
+    def no_review(server: str) -> str:
+        raise UnknownServer(server, ())
+
+    return Chores(
+        config_file=home / "mcp_config.json",
+        log_dir=home,
+        log_path_of=lambda name: home / f"server-{name}.log",
+        review_of=no_review,
+        write_report=lambda file: None,
+        desk=lambda: Desk(home / "mcp_config.json", data, surroundings, ("mcpproxy-tray", "stdio")),
+        autostart=DesktopEntry(home),
+        command=("mcpproxy-tray",),
+    )
+
+
 def main() -> None:
     engine = TellingEngine([status(name) for name in sys.argv[1:]])
     threading.Thread(target=obey, args=(engine,), daemon=True).start()
     run_tray(
         engine,
-        config_file=Path("/nonexistent/mcp_config.json"),
-        log_path_of=lambda name: Path(f"/nonexistent/server-{name}.log"),
+        chores(Path("/nonexistent")),
         on_ready=lambda: tell("ready"),
         say=lambda sentence: tell(f"say {sentence}"),
     )

@@ -8,18 +8,26 @@ from dataclasses import replace
 from core.model.status import Snapshot
 from tray_app import text
 from tray_app.actions import Verb
+from tray_app.local import Local
 from tray_app.rows import Row
 from tray_app.view import IconState, TrayView, view_of
 
-_NOT_FROM_AFAR = {Verb.OPEN_CONFIG, Verb.VIEW_LOG}
-"""Files of the engine's computer."""
+_NOT_FROM_AFAR = {
+    Verb.OPEN_CONFIG,
+    Verb.RESTORE_CONFIG,
+    Verb.VIEW_LOG,
+    Verb.REVIEW,
+    Verb.PAUSE,
+    "diagnostics",
+}
+"""What is about files of the engine's computer."""
 
 
-def view_from_afar(loss: Callable[[], str]) -> Callable[[Snapshot], TrayView]:
+def view_from_afar(loss: Callable[[], str]) -> Callable[[Snapshot, Local], TrayView]:
     """The view of an engine; of one that is lost only ``loss`` is shown, the reason."""
 
-    def view(snapshot: Snapshot) -> TrayView:
-        near = view_of(snapshot)
+    def view(snapshot: Snapshot, local: Local) -> TrayView:
+        near = view_of(snapshot, local)
         if snapshot.endpoint is None:
             title = text.headline(loss())
             header = Row("header", title, enabled=False)

@@ -39,6 +39,7 @@ class Icon:
 class MenuItem:
     text: str
     enabled: bool
+    checked: bool | None
     submenu: Menu | None
     key: str  # ours: tells a row from its siblings
     def __init__(
@@ -46,6 +47,7 @@ class MenuItem:
         text: str,
         action: Callable[[], None] | Menu | None,
         *,
+        checked: Callable[[MenuItem], bool | None] | None = None,
         enabled: bool = True,
     ) -> None: ...
     def __call__(self, icon: Icon) -> None: ...

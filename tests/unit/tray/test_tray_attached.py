@@ -18,6 +18,7 @@ from tests.unit.tray.test_tray_view import BROKEN_FILE, ENDPOINT, MISSING, NOON,
 from tray_app.actions import Verb
 from tray_app.attached.view import view_from_afar
 from tray_app.attached.world import World, unreachable
+from tray_app.local import NOTHING_KNOWN
 from tray_app.view import IconState, view_of
 
 Json = dict[str, object]
@@ -83,11 +84,19 @@ def test_the_menu_afar_says_what_the_menu_there_says(snapshot: Snapshot) -> None
     """The same icon, title and tooltip; only files of the other computer are not offered."""
     far = World()
     far.fold("snapshot", sent(wire.snapshot_json(snapshot)))
-    near, shown = view_of(snapshot), view_from_afar(str)(far.snapshot)
+    near, shown = view_of(snapshot), view_from_afar(str)(far.snapshot, NOTHING_KNOWN)
     assert (shown.icon, shown.title, shown.tooltip) == (near.icon, near.title, near.tooltip)
     ids = [row.id for row in _walk(shown.menu)]
     left_out = {row.id for row in _walk(near.menu)} - set(ids)
-    assert {each.rpartition("/")[2] for each in left_out} <= {Verb.OPEN_CONFIG, Verb.VIEW_LOG}
+    assert {each.rpartition("/")[2] for each in left_out} <= {
+        Verb.OPEN_CONFIG,
+        Verb.RESTORE_CONFIG,
+        Verb.VIEW_LOG,
+        Verb.PAUSE,
+        Verb.SAVE_REPORT,
+        Verb.OPEN_LOGS,
+        "diagnostics",
+    }
 
 
 def _walk(rows: Sequence[object]) -> list[object]:
@@ -99,7 +108,7 @@ def _walk(rows: Sequence[object]) -> list[object]:
 
 def test_nothing_of_a_lost_engine_looks_alive() -> None:
     """No server, no endpoint; the reason is the headline and the icon says offline."""
-    view = view_from_afar(lambda: "nothing answers")(unreachable(world(*SERVERS)))
+    view = view_from_afar(lambda: "nothing answers")(unreachable(world(*SERVERS)), NOTHING_KNOWN)
     assert view.icon is IconState.OFFLINE
     assert view.title == "MCP Proxy - nothing answers"
     assert [row.id for row in view.menu] == ["header", Verb.QUIT]

@@ -190,7 +190,7 @@ def test_problem_row_names_server_cause_and_time() -> None:
     fault = Fault(FaultCode.CRASHED, "Ended with exit status 3.")
     retry = NOON + timedelta(minutes=3, seconds=27)
     waiting = status("db", Phase.BACKOFF, fault=fault, retry_at=retry)
-    view = view_of(world(waiting), timezone(timedelta(hours=2)))
+    view = view_of(world(waiting), zone=timezone(timedelta(hours=2)))
     words = "db - Waiting to try again, next try 14:03:27: Ended with exit status 3."
     assert row(view, "attention/db").label == words
     assert view.tooltip == words
@@ -204,9 +204,13 @@ def test_healthy_world_has_no_attention_section() -> None:
         "header",
         "separator-servers",
         "servers",
-        "separator-end",
+        "separator-tools",
         ":open-config",
         ":copy-endpoint",
+        ":pause",
+        "snooze",
+        "diagnostics",
+        "separator-end",
         ":quit",
     ]
     assert view.tooltip == ""
@@ -348,7 +352,7 @@ def worlds(draw: st.DrawFn) -> Snapshot:
 @given(worlds())
 def test_any_world_can_be_shown(snapshot: Snapshot) -> None:
     """Ids are unique in the menu, words unique among siblings, and clicks lead to their server."""
-    view = view_of(snapshot, UTC)
+    view = view_of(snapshot, zone=UTC)
     all_rows = list(walk(view.menu))
     assert len({each.id for each in all_rows}) == len(all_rows)
     for siblings in (view.menu, *(each.rows for each in all_rows)):
@@ -371,7 +375,10 @@ def test_ids_stay_when_words_change(snapshot: Snapshot, data: st.DataObject) -> 
     name = data.draw(st.sampled_from(sorted(snapshot.servers)))
     other = data.draw(statuses(name))
     servers = MappingProxyType({**snapshot.servers, ServerName(name): other})
-    before, after = view_of(snapshot, UTC), view_of(replace(snapshot, servers=servers), UTC)
+    before, after = (
+        view_of(snapshot, zone=UTC),
+        view_of(replace(snapshot, servers=servers), zone=UTC),
+    )
 
     def submenus(view: TrayView) -> list[str]:
         return [each.id for each in walk(row(view, "servers").rows) if each.rows]
