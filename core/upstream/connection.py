@@ -22,7 +22,7 @@ from core.upstream.eras import Eras
 from core.upstream.handshake import BadHandshake, Era
 from core.upstream.intake import Frame
 from core.upstream.launch import Launch, prepare
-from core.upstream.ownership import end_marked
+from core.upstream.ownership import Sweep
 from core.upstream.patience import Patience
 from core.upstream.pending import Lines
 from core.upstream.reaper import Reaper
@@ -50,6 +50,7 @@ class StdioConnector:
         self._grace = grace
         self._reaper = reaper
         self._starts = Starts()
+        self._sweep = Sweep()
         self.search_path = SearchPath(environ)
 
     async def __call__(
@@ -91,7 +92,7 @@ class StdioConnector:
         """
         await child.close(AT_ONCE if child.gone.done() else grace, link.forcing)
         if child.started:
-            await asyncio.to_thread(end_marked, mark)
+            await self._sweep.end(mark)
             self._reaper.remove(child.pid)
 
 

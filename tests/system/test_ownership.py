@@ -139,7 +139,7 @@ def test_only_the_marks_own_processes_are_ended(stranger: subprocess.Popen[bytes
         ["sleep", "1000"], env={**os.environ, VARIABLE: mark + "0"}, stdin=subprocess.DEVNULL
     )
     try:
-        assert end_marked(mark) == 2
+        assert end_marked({mark}) == 2
         assert [process.wait(5) for process in ours] == [-signal.SIGKILL] * 2
         assert other.poll() is None
         assert stranger.poll() is None
