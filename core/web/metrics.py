@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from core.telemetry.families import Counter, Family, frozen
 from core.telemetry.usage import Usage, usage
 from core.web import present
 from core.web.exposition import exposition
+from core.web.present import Traffic
 
 if TYPE_CHECKING:
     pass
@@ -33,6 +34,8 @@ class Moment:
     That is read, with the servers' names, while the page is made: nobody asks for it otherwise.
     """
 
+    snapshot: Snapshot
+    traffic: Mapping[str, Traffic]
     families: tuple[Family, ...]
     pids: Sequence[tuple[str, int]]
 
@@ -59,7 +62,11 @@ def _render(moment: Moment, accept: str) -> Page:
     for name, pid in moment.pids:
         if pid in by_pid:
             used[name] = used.get(name, Usage()) + by_pid[pid]
-    families = (*moment.families, *present.of_processes(used))
+    families = (
+        *moment.families,
+        *present.of_servers(moment.snapshot, moment.traffic),
+        *present.of_processes(used),
+    )
 
     registry = CollectorRegistry(auto_describe=False)
     ProcessCollector(registry=registry)
@@ -100,7 +107,6 @@ class Exporter:
         private = self._privates.held()
         families = (
             *map(frozen, self._counters),
-            *present.of_servers(snapshot, self._sessions, private),
             present.of_config(snapshot),
             present.gauge(
                 "index_documents", "Tools that searches look through.", self._search.documents
@@ -125,7 +131,12 @@ class Exporter:
         )
         pids = [(each.name, each.pid) for each in snapshot.servers.values()]
         pids += [(held.server, held.pid) for held in private]
-        return Moment(families, tuple((name, pid) for name, pid in pids if pid is not None))
+        return Moment(
+            snapshot,
+            present.traffic(snapshot, self._sessions, private),
+            families,
+            tuple((name, pid) for name, pid in pids if pid is not None),
+        )
 
     def _forget_strangers(self, snapshot: Snapshot) -> None:
         """A call may end after its server was removed; it is not to bring its series back."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from core.model.status import Phase, ServerStatus, Snapshot
 from core.ports import Held, Sessions
@@ -25,7 +26,40 @@ def build(version: str) -> Gauge:
     return Gauge("build_info", "The version that runs.", ("version", "python"), values)
 
 
-def of_servers(snapshot: Snapshot, sessions: Sessions, private: Sequence[Held]) -> Iterable[Family]:
+@dataclass(slots=True)
+class Traffic:
+    """Requests with one server, over the connection that clients share and those of single ones."""
+
+    in_flight: int = 0
+    waiting: int = 0
+    private: int = 0  # connections
+
+    def add(self, session: Session) -> None:
+        self.in_flight += session.in_flight
+        self.waiting += session.waiting
+
+
+NO_TRAFFIC = Traffic()
+
+
+def traffic(
+    snapshot: Snapshot, sessions: Sessions, private: Sequence[Held]
+) -> Mapping[str, Traffic]:
+    """By server, of those that can be called; on the engine's loop, which owns conversations."""
+    found: dict[str, Traffic] = {}
+    for name in snapshot.servers:
+        session = sessions.get(name)
+        if session is not None:
+            found[name] = Traffic()
+            found[name].add(session)
+    for held in private:
+        own = found.setdefault(held.server, Traffic())
+        own.add(held.session)
+        own.private += 1
+    return found
+
+
+def of_servers(snapshot: Snapshot, traffic: Mapping[str, Traffic]) -> Iterable[Family]:
     """Everything about the servers; those that were removed are not in it."""
     servers = list(snapshot.servers.values())
 
@@ -72,35 +106,22 @@ def of_servers(snapshot: Snapshot, sessions: Sessions, private: Sequence[Held]) 
         "When a server in backoff is tried again; 0 if it is not in backoff.",
         {s.name: s.retry_at.timestamp() if s.retry_at is not None else 0 for s in servers},
     )
-    live = _conversations(snapshot, sessions, private)
+    busy = {each.name: traffic.get(each.name, NO_TRAFFIC) for each in servers}
     yield _per_server(
         "private_connections",
         "Connections to a server that one client has for itself.",
-        {each.name: sum(held.server == each.name for held in private) for each in servers},
+        {name: each.private for name, each in busy.items()},
     )
     yield _per_server(
         "requests_in_flight",
         "Requests a server has and did not answer yet.",
-        {name: sum(each.in_flight for each in those) for name, those in live.items()},
+        {name: each.in_flight for name, each in busy.items()},
     )
     yield _per_server(
         "queue_depth",
         "Requests that wait until a server may have them.",
-        {name: sum(each.waiting for each in those) for name, those in live.items()},
+        {name: each.waiting for name, each in busy.items()},
     )
-
-
-def _conversations(
-    snapshot: Snapshot, sessions: Sessions, private: Sequence[Held]
-) -> dict[str, list[Session]]:
-    """All that are open, by server: the one that is shared, and those of single clients."""
-    found: dict[str, list[Session]] = {}
-    for name in snapshot.servers:
-        shared = sessions.get(name)
-        found[name] = [shared] if shared is not None else []
-    for held in private:
-        found.get(held.server, []).append(held.session)
-    return found
 
 
 def of_processes(used: Mapping[str, Usage]) -> Iterable[Family]:

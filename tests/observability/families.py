@@ -10,7 +10,7 @@ from core.search.catalogue import Catalogue
 from core.telemetry.counters import Counters
 from core.telemetry.families import Counter, Gauge
 from core.web.metrics import PREFIX, Exporter, Moment
-from core.web.present import of_processes
+from core.web.present import of_processes, of_servers
 from tests.fakes.conversations import NoPrivates, NoSessions
 
 
@@ -140,7 +140,7 @@ def rows() -> list[Row]:
     """Sorted by name; KeyError for one that nobody has explained."""
     moment = asyncio.run(_moment())
     found = list(COMMON)
-    for family in (*moment.families, *of_processes({})):
+    for family in (*moment.families, *of_servers(moment.snapshot, {}), *of_processes({})):
         name, kind = family.name, "histogram"
         if isinstance(family, Counter):
             name, kind = f"{name}_total", "counter"
