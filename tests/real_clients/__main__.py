@@ -12,12 +12,16 @@ import tempfile
 from pathlib import Path
 
 import dev
-from tests.program import ROOT, Home, program
-from tests.real_clients.agents import CLAUDE_CODE, CODEX, CODEX_VERSION, OTHER_AGENTS, Agent
+from tests.real_clients.agents import (
+    CLAUDE_CODE,
+    CODEX,
+    CODEX_VERSION,
+    OTHER_AGENTS,
+    Agent,
+    Server,
+)
+from tests.real_clients.meeting import ERAS, WAYS, meeting
 from tests.real_clients.model import Model
-
-REFERENCE = ("-m", "tests.fakes.reference_server", "stdio")
-ERAS = {"stateless": (), "stateful": ("--stateful",)}
 
 
 def install_codex() -> None:
@@ -34,12 +38,12 @@ def install_codex() -> None:
         raise dev.SetupProblem("npm could not install Codex; its lines above say why")
 
 
-async def turn(agent: Agent, base: str, server: str) -> str:
+async def turn(agent: Agent, server: Server) -> str:
     """What came of one turn, in a few words."""
     model = Model("test_simple_text", {})
     with tempfile.TemporaryDirectory() as place:
         try:
-            await agent.turn(Path(place), f"{base}/s/{server}", model)
+            await agent.turn(Path(place), server, model)
         except AssertionError as problem:
             return f"failed: {problem}"
     said = model.results[-1] if model.results else "the tool was not called"
@@ -48,21 +52,16 @@ async def turn(agent: Agent, base: str, server: str) -> str:
 
 async def main() -> None:
     install_codex()
+    sys.stdout.write("| agent | reaches us by | server's era | |\n|---|---|---|---|\n")
     with tempfile.TemporaryDirectory() as place:
-        home = Home(Path(place))
-        common = {"working_dir": str(ROOT), "env": {"PYTHONPATH": str(ROOT)}}
-        home.configure(
-            {
-                era: {"command": sys.executable, "args": [*REFERENCE, *options], **common}
-                for era, options in ERAS.items()
-            }
-        )
-        async with program(home) as running:
-            await running.ready()
+        async with meeting(Path(place)) as met:
             for agent in (CLAUDE_CODE, CODEX):
-                for era in ERAS:
-                    outcome = await turn(agent, running.endpoint, era)
-                    sys.stdout.write(f"| {agent.name} {agent.version} | {era} | {outcome} |\n")
+                for way in WAYS:
+                    for era in ERAS:
+                        outcome = await turn(agent, met.server(era, way))
+                        row = f"| {agent.name} {agent.version} | {way} | {era} | {outcome} |\n"
+                        sys.stdout.write(row)
+                        sys.stdout.flush()
 
 
 asyncio.run(main())

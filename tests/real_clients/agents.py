@@ -25,14 +25,26 @@ CODEX_VERSION = "0.169.0"
 
 
 @dataclass(frozen=True, slots=True)
+class Command:
+    """A server that the agent starts as its child: our bridge, to an agent that asks no URL."""
+
+    argv: Sequence[str]
+    env: Mapping[str, str]
+
+
+Server = str | Command
+"""A URL, or a command."""
+
+
+@dataclass(frozen=True, slots=True)
 class Agent:
     """How to start an agent with one MCP server and one model, both at URLs."""
 
     name: str
     packages: Path
     pattern: str
-    prepare: Callable[[Path, str, str], Sequence[str]]
-    """Its arguments, for a home of its own, the MCP server's URL and the model's."""
+    prepare: Callable[[Path, Server, str], Sequence[str]]
+    """Its arguments, for a home of its own, an MCP server and the model's URL."""
     environment: Callable[[str], Mapping[str, str]]
 
     @property
@@ -49,7 +61,7 @@ class Agent:
         read: Json = json.loads((package / "package.json").read_text(encoding="utf-8"))
         return f"{read['version']}"
 
-    async def turn(self, home: Path, url: str, model: Model) -> str:
+    async def turn(self, home: Path, server: Server, model: Model) -> str:
         """One turn from question to last word; what it printed.
 
         Raises:
@@ -60,7 +72,7 @@ class Agent:
         async with served(model) as endpoint:
             process = await asyncio.create_subprocess_exec(
                 str(binary),
-                *self.prepare(home, url, endpoint),
+                *self.prepare(home, server, endpoint),
                 cwd=home,
                 env={
                     "PATH": os.environ["PATH"],
@@ -85,9 +97,14 @@ class Agent:
         return printed
 
 
-def _claude(home: Path, url: str, _: str) -> Sequence[str]:
+def _claude(home: Path, server: Server, _: str) -> Sequence[str]:
+    if isinstance(server, str):
+        entry: Json = {"type": "http", "url": server}
+    else:
+        command, *args = server.argv
+        entry = {"type": "stdio", "command": command, "args": args, "env": dict(server.env)}
     config = home / "mcp.json"
-    config.write_text(json.dumps({"mcpServers": {NAME: {"type": "http", "url": url}}}))
+    config.write_text(json.dumps({"mcpServers": {NAME: entry}}))
     options = ("--mcp-config", str(config), "--strict-mcp-config", "--allowedTools", f"mcp__{NAME}")
     return ("-p", "go", *options)
 
@@ -101,7 +118,13 @@ def _claude_environment(endpoint: str) -> Mapping[str, str]:
     }
 
 
-def _codex(_: Path, url: str, endpoint: str) -> Sequence[str]:
+def _codex(_: Path, server: Server, endpoint: str) -> Sequence[str]:
+    if isinstance(server, str):
+        entry = f'{{url="{server}"}}'
+    else:
+        command, *args = map(json.dumps, server.argv)
+        env = ",".join(f"{name}={json.dumps(value)}" for name, value in server.env.items())
+        entry = f"{{command={command},args=[{','.join(args)}],env={{{env}}}}}"
     provider = (
         f'{{name="mock",base_url="{endpoint}/v1",wire_api="responses",'
         'env_key="OPENAI_API_KEY",supports_websockets=false}'
@@ -110,7 +133,7 @@ def _codex(_: Path, url: str, endpoint: str) -> Sequence[str]:
         'model_provider="mock"',
         'model="mock"',
         f"model_providers.mock={provider}",
-        f'mcp_servers.{NAME}={{url="{url}"}}',
+        f"mcp_servers.{NAME}={entry}",
     )
     chosen = [part for setting in settings for part in ("-c", setting)]
     unasked = "--dangerously-bypass-approvals-and-sandbox"
