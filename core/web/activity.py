@@ -17,6 +17,16 @@ USUAL = 50
 GREATEST = 2**62
 
 
+QUERY = {
+    "server": "Calls of this server only.",
+    "tool": "Calls of tools of this name only.",
+    "outcome": "Calls that ended so only.",
+    "since": "Calls from this moment on, as RFC 3339.",
+    "before": "Calls before this id: the next page.",
+    "limit": f"How many on a page, {USUAL} unless said, {MOST} at most.",
+}
+
+
 class CallJson(msgspec.Struct, frozen=True):
     """One finished call; ``took`` is in seconds, ``size`` in bytes."""
 

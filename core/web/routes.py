@@ -293,6 +293,7 @@ ROUTES: tuple[Route[Site], ...] = (
         activity.activity,
         "Finished calls, newest first, in pages.",
         data=activity.ActivityData,
+        query=activity.QUERY,
     ),
     Route(
         "GET",
