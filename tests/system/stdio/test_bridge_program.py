@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import sys
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -110,6 +112,40 @@ async def test_lines_that_are_no_messages_are_answered_as_such(home: Home) -> No
             client.say(line)
             error = await client.hear()
             assert (error["id"], error["error"]["code"]) == (None, -32700)
+
+
+def garbage(random: Random) -> bytes:
+    """A line that is no message, or one with something wrong in it."""
+    ids = [1, "a", None, 1.5, [], {}, True, 10**30, "é\u202e"]
+    methods = ["tools/list", "", 5, None, "notifications/cancelled", "no/such", "initialize"]
+    paramses = [{}, [], 5, {"_meta": 5}, {"_meta": {"io.modelcontextprotocol/protocolVersion": 1}}]
+    match random.randrange(4):
+        case 0:
+            return random.randbytes(random.randrange(1, 200)).replace(b"\n", b"").strip() or b"x"
+        case 1:
+            return json.dumps(random.choice([*ids, *methods, *paramses])).encode()
+        case 2:
+            return b"[" * random.randrange(1, 3000)
+        case _:
+            members = {"jsonrpc": "2.0", "id": random.choice(ids), "method": random.choice(methods)}
+            if random.random() < 0.5:
+                members["params"] = random.choice(paramses)
+            if random.random() < 0.2:
+                del members[random.choice(list(members))]
+            return json.dumps(members).encode()
+
+
+@pytest.mark.parametrize("seed", range(2))
+async def test_whatever_a_client_writes_it_goes_on(home: Home, seed: int) -> None:
+    """Hundreds of wrong lines: each line back is a message, and the next right one is answered."""
+    random = Random(seed)
+    async with program(home) as running, stdio(home, "--server", "one") as client:
+        await running.ready()
+        for _ in range(300):
+            client.say(garbage(random))
+        client.ask_modern("the right one", "tools/list")
+        answer = await client.answer("the right one")
+        assert len(answer["result"]["tools"]) == 3
 
 
 async def test_a_client_that_reads_no_more_ends_it(home: Home) -> None:
