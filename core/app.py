@@ -43,6 +43,7 @@ from core.upstream.connection import StdioConnector
 from core.upstream.connector import AnyConnector
 from core.upstream.conversation import Means
 from core.upstream.environment import SearchPath
+from core.upstream.network import NetworkWatch
 from core.upstream.ownership import new_mark, take_over
 from core.upstream.privates import PrivateConversations
 from core.upstream.reaper import Reaper
@@ -211,6 +212,7 @@ async def _serve(
         watchdog = parts.enter_context(
             Watchdog(engine, counters, lambda: str(write_stacks(options.log_dir)))
         )
+        parts.enter_context(NetworkWatch(engine.network_up))
         apps = create_apps(
             door=engine,
             sessions=engine.sessions,

@@ -157,6 +157,10 @@ class Engine:
         """The endpoint answers: the engine is up."""
         self.store.set_engine(EnginePhase.RUNNING, endpoint)
 
+    def network_up(self) -> None:
+        """Servers elsewhere that wait to be tried again are tried now."""
+        self._supervisor.network_up()
+
     def refuse_work(self) -> None:
         """First step of stopping: no new work; every subscription ends, so streams say bye."""
         self.store.set_engine(EnginePhase.STOPPING)

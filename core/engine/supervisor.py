@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from core.engine.actor import Actor, World
 from core.errors import NotNow, UnknownServer
 from core.lifecycle import machine
 from core.lifecycle.reconcile import plan
-from core.model.config import ServerConfig, ServerName
+from core.model.config import Http, ServerConfig, ServerName
 from core.model.intents import RestartServer, RetryNow, ServerIntent, allowed
 from core.model.status import Phase
 from core.ports import Timer
@@ -157,7 +157,18 @@ class Supervisor:
     def _resume(self) -> None:
         """The computer has slept: what was worth waiting for then is another matter now."""
         log.info("resumed", extra={"fields": {"servers": len(self._actors)}})
-        for actor in list(self._actors.values()):
+        self._try_waiting(list(self._actors.values()))
+
+    def network_up(self) -> None:
+        """There is a way to other computers again: what waits for one there is tried at once."""
+        remote = [
+            actor for actor in self._actors.values() if isinstance(actor.config.transport, Http)
+        ]
+        log.info("network up", extra={"fields": {"servers": len(remote)}})
+        self._try_waiting(remote)
+
+    def _try_waiting(self, actors: Iterable[Actor]) -> None:
+        for actor in actors:
             status = self._world.store.snapshot.servers.get(actor.name)
             if status is not None and status.phase is Phase.BACKOFF:
                 actor.post(machine.Restart())
