@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.bench import metrics
 from tests.bench.calls import LARGE, SMALL, THROUGH_HUB, targets
 from tests.bench.echo import LARGE_TEXT
 from tests.bench.load import Plan, run
 from tests.bench.process import PROC
-from tests.bench.result import Row, Samples, table
+from tests.bench.result import Row, Samples, Scale, table
 from tests.program import ROOT
 
 LIMIT = 50.0
@@ -107,3 +108,11 @@ async def _bench(*arguments: str) -> tuple[int, str]:
     )
     said, _ = await asyncio.wait_for(process.communicate(), LIMIT)
     return process.returncode or 0, said.decode()
+
+
+async def test_recording_and_scraping_are_measured() -> None:
+    """Each row has what it promises; one with a floor has a ratio."""
+    rows = {row.name: row for row in await metrics.measure(Scale(rounds=1))}
+    assert len(rows) == 4
+    assert all(row.value > 0 for row in rows.values())
+    assert sum(row.ratio is not None for row in rows.values()) == 3

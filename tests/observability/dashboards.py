@@ -88,6 +88,7 @@ SUPERVISOR = Dashboard(
             "stat",
             5,
             4,
+            names=True,
         ),
         Panel(
             "Config in use",

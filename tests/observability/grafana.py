@@ -35,6 +35,7 @@ class Panel:
     stacked: bool = False
     exemplars: bool = False  # shows traces as dots
     truth: bool = False  # 1 is as it should be, 0 is not
+    names: bool = False  # shows the legend instead of the value
 
     def json(self, number: int, x: int, y: int) -> Json:
         heat = self.kind == "heatmap"
@@ -95,11 +96,9 @@ class Panel:
             case "stat":
                 return {
                     "reduceOptions": {"calcs": ["lastNotNull"]},
-                    "textMode": "auto",
+                    "textMode": "name" if self.names else "auto",
                     "colorMode": "value",
                 }
-            case "bargauge":
-                return {"reduceOptions": {"calcs": ["lastNotNull"]}, "orientation": "horizontal"}
             case _:
                 return {"showHeader": True}
 
