@@ -7,7 +7,7 @@ may be asked of it.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -128,7 +128,7 @@ def answered(client: Client, own_id: bytes, reply: Reply) -> bool:
     return True
 
 
-def give_up(client: Client, why: str, of: set[Ask] | None = None) -> list[bytes]:
+def give_up(client: Client, why: str, of: Sequence[Ask] | None = None) -> list[bytes]:
     """Answer what the client was asked and did not answer; returns the ids that were in use."""
     given = [own_id for own_id, ask in client.asked.items() if of is None or ask in of]
     for own_id in given:

@@ -39,7 +39,7 @@ class Leases:
         """Whether this client's requests may not use the conversation all share."""
         if shared.hello.stateless:
             return False  # it remembers nobody, and asks in its answers
-        if (client.id, name) in self._own:
+        if self._own and (client.id, name) in self._own:
             return True
         config = self._door.snapshot.config.servers.get(ServerName(name))
         isolation = config.isolation if config is not None else "shared"
@@ -113,7 +113,7 @@ class Leases:
             opening.cancel()
             raise
         opening.set_result(session)
-        session.listen(_but_lists(client))
+        session.listen(client.tell)
         return session
 
     async def _idle_or_new(self, client: Client, name: str) -> Session:
@@ -152,13 +152,3 @@ def _to_its_stream(client: Client) -> Callable[[Ask], None]:
 
 def _refused(ask: Ask) -> None:
     asking.refuse(ask, "this client can be asked only while it calls")
-
-
-def _but_lists(client: Client) -> Callable[[str, bytes], None]:
-    """What is told on a conversation of its own; of lists it hears by the shared one."""
-
-    def notify(method: str, params: bytes) -> None:
-        if not method.endswith("/list_changed"):
-            client.tell(method, params)
-
-    return notify

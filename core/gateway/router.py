@@ -164,12 +164,17 @@ class Router:
         if b'"_meta"' in params:
             status = self.status(name)
             params = trace.checked(params, remote=status is not None and status.kind == "http")
-        leased = self.leases.apart(client, name, session)
+        leased = not session.hello.stateless and self.leases.apart(client, name, session)
         try:
             if leased:
                 session, call = await self._apart(client, name, method, params)
-            else:
+            elif session.hello.stateless or client.stateless:
                 session, call = await self._shared(client, name, session, method, params)
+            else:
+                try:
+                    call = session.start(method, params, client.id)
+                except ConnectionLost:
+                    session, call = await self._shared(client, name, session, method, params)
         except TooBusy as busy:
             self._record.refused(name, "busy")
             raise Refusal(Code.TOO_BUSY, f"The server {name!r} is too busy: {busy}.") from None
@@ -183,12 +188,15 @@ class Router:
             ended = self._record.call(name, label, params)
         if leased:
             ended = self._giving_back(client, name, session, ended)
+        asked = method if tool is None else tool
+        if session.hello.stateless is client.stateless:
+            return Running(session, call, name, asked, ended, sent_at)
         return bridge.running(
             client,
             session,
             call,
             server=name,
-            asked=tool if tool is not None else method,
+            asked=asked,
             ended=ended,
             sent_at=sent_at,
             method=method,

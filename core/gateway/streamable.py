@@ -283,19 +283,18 @@ async def _answer(
 ) -> None:
     """Wait for the reply and pass it on, and meanwhile what the server tells and asks."""
     client.calls[request_id] = running.cancel
-    delivery = Delivery(send)
-    asked: set[Ask] = set()
+    delivery: Delivery | None = None  # most calls are answered without anything before
+    asked: list[Ask] = []
     try:
-        while (reply := await _arrival(client, running, receive, asked)) is None:
-            messages = [
-                envelope.notification(method, params)
-                for method, params in running.events()
-                if client.hears(method, params)
-            ]
-            for ask in running.asks():
-                asked.add(ask)
-                messages.append(asking.put(client, ask, running.call.event))
-            await delivery.before([message for message in messages if message])
+        while True:
+            if asked:
+                reply = await _arrival(client, running, receive, asked)
+            else:
+                reply = await running.arrival()
+            if reply is not None:
+                break
+            delivery = delivery or Delivery(send)
+            await _pass_on(client, running, delivery, asked)
         if running.shape is not None:
             reply = await running.shape(reply)
         if reply.result is not None:
@@ -309,15 +308,35 @@ async def _answer(
     finally:
         del client.calls[request_id]
         watched.ended(running.ended(running.call))
-        unanswered = asking.give_up(client, "the request it belonged to is over", asked)
-    await delivery.before([asking.withdrawal(own_id) for own_id in unanswered])
-    await delivery.end(answer)
+        unanswered = asking.give_up(client, "its request is over", asked) if asked else []
+    if delivery is not None:
+        await delivery.before([asking.withdrawal(own_id) for own_id in unanswered])
+        await delivery.end(answer)
+    elif answer:
+        await send_whole(send, 200, answer, JSON)
+    else:
+        await send_whole(send, 202, b"")
+
+
+async def _pass_on(client: Client, running: Running, delivery: Delivery, asked: list[Ask]) -> None:
+    """Send what came before the reply; what the server asks is kept in ``asked``."""
+    messages = [
+        envelope.notification(method, params)
+        for method, params in running.events()
+        if client.hears(method, params)
+    ]
+    for ask in running.asks():
+        message = asking.put(client, ask, running.call.event)
+        if message:
+            asked.append(ask)
+            messages.append(message)
+    await delivery.before(messages)
 
 
 async def _arrival(
-    client: Client, running: Running, receive: Receive, asked: set[Ask]
+    client: Client, running: Running, receive: Receive, asked: list[Ask]
 ) -> Reply | None:
-    """The next arrival; while the server waits for the client, the client must not be gone."""
+    """What arrives next; a client that goes away while it is asked something cannot answer."""
     if not any(ask.open for ask in asked):
         return await running.arrival()
     try:

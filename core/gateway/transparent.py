@@ -76,9 +76,10 @@ class ServerSurface:
     async def begin(self, client: Client, method: str, params: bytes) -> bytes | Running:
         session = self._router.live(self.name)
         if method in LISTED:
-            session = session or await self._session()
+            own = self._router.leases.own(client, self.name)
+            session = own or session or await self._session()
             if _answered_from_memory(session.hello, method, params):
-                return self._listing(session.catalogue, method)
+                return self._listing(session.catalogue, method, of_its_own=own is not None)
         session = session or await self._router.reach(self.name)
         if method == "tools/call":
             tool = _tool_named(params)
@@ -121,18 +122,24 @@ class ServerSurface:
         self._known = session or await self._router.reach(self.name)
         return self._known
 
-    def _listing(self, catalogue: Catalogue, method: str) -> bytes:
-        """A whole list on one page."""
+    def _listing(self, catalogue: Catalogue, method: str, *, of_its_own: bool) -> bytes:
+        """A whole list on one page.
+
+        Which tools a person agreed to is known of those that the shared conversation has; what
+        a client's own has beside them is shown where nobody has to agree.
+        """
         entries: Iterable[bytes] = {
-            "tools/list": (),
+            "tools/list": catalogue.tools,
             "prompts/list": catalogue.prompts,
             "resources/list": catalogue.resources,
             "resources/templates/list": catalogue.resource_templates,
         }[method]
         if method == "tools/list":
+            snapshot = self._router.door.snapshot
             status = self._router.status(self.name)
-            if status is not None and status.peer is not None:
-                entries = (tool.raw for tool in status.offered)
+            if not of_its_own or snapshot.config.quarantine_enabled:
+                offered = status is not None and status.peer is not None and status.offered
+                entries = (tool.raw for tool in offered or ())
         return b'{"%b":[%b]}' % (LISTED[method].encode(), b",".join(entries))
 
     def _locally(

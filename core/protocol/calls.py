@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Protocol
 
@@ -38,6 +38,7 @@ class Hello:
     instructions: bytes = b""
     declares: frozenset[str] = frozenset()  # names of the capabilities it declared
     promises_list_changed: frozenset[str] = frozenset()  # of these
+    stateless: bool = field(init=False)  # it is spoken to in the era without sessions
 
     @property
     def subscribable(self) -> bool:
@@ -48,10 +49,9 @@ class Hello:
             return False
         return resources.subscribe
 
-    @property
-    def stateless(self) -> bool:
-        """Whether the server is spoken to in the era without hand-shake and sessions."""
-        return self.protocol_version in STATELESS_VERSIONS
+    def __post_init__(self) -> None:
+        # Kept because every call asks for it
+        object.__setattr__(self, "stateless", self.protocol_version in STATELESS_VERSIONS)
 
 
 @dataclass(frozen=True, slots=True)
