@@ -32,6 +32,7 @@ from core.model.notices import NoticeCode, Severity
 from core.model.status import EnginePhase, Snapshot
 from core.ports import Door
 from core.search.catalogue import Catalogue
+from core.search.meaning import SentenceModel
 from core.storage.storage import Storage
 from core.telemetry.counters import Counters
 from core.telemetry.logging import Logs, fields, server_log_name, start_logging
@@ -196,7 +197,8 @@ async def _serve(
             counters=counters,
             approvals=storage.approvals,
         )
-        catalogue = Catalogue()
+        catalogue = _catalogue(config)
+        parts.callback(catalogue.close)
         privates = PrivateConversations(connector, engine)
         parts.push_async_callback(privates.stop)
         gateway = Endpoint(
@@ -257,6 +259,12 @@ async def _open_metrics_port(server: HttpServer, listen: Listen | None) -> None:
         return
     await server.start([bound])
     log.info("metrics port", extra=fields(address=_address(bound)))
+
+
+def _catalogue(config: Config) -> Catalogue:
+    """The search; with a sentence model if the file names one."""
+    model = config.search_model
+    return Catalogue(SentenceModel(Path(model).expanduser()) if model else None)
 
 
 def _touching(watchdog: Watchdog, app: ASGIApp) -> ASGIApp:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -52,7 +52,7 @@ class Scopes:
         version: str,
         clients: Clients,
         interests: Interests,
-        more: Sequence[Builtin] = (),
+        more: Callable[[], Sequence[Builtin]],
     ) -> None:
         self._router = router
         self._search = search
@@ -60,7 +60,8 @@ class Scopes:
         self._version = version
         self._clients = clients
         self._interests = interests
-        self._more: Mapping[str, Builtin] = {each.name: each for each in more}
+        self._more = more
+        self._switched = more()  # the tools of our own that were told of last
         self._parts = Parts(router)
         everything = Scope(router, self._parts, lambda name: True)
         self._by_mode = self._surface("hub", everything, self._mode_is_direct)
@@ -72,6 +73,7 @@ class Scopes:
         }
         self._profiles: dict[str, HubSurface] = {}
         self._told: dict[str, tuple[bool, Merged]] = {}
+        self._searchable: Merged | None = None  # what search was last told of
 
     def resolve(self, path: str) -> HubSurface | None:
         """What a path offers, if it is one of several servers."""
@@ -93,16 +95,22 @@ class Scopes:
 
         Search learns of it too, so that it is ready before somebody asks.
         """
-        ready = {part.server: part.tools for part in self._by_mode.scope.merged().parts}
-        self._search.prepare(ready)
+        everything = self._by_mode.scope.merged()
+        if everything is not self._searchable:
+            self._searchable = everything
+            self._search.prepare({part.server: part.tools for part in everything.parts})
+        own = self._more()
+        switched, self._switched = own is not self._switched, own
         for surface in self._surfaces():
             direct, merged = surface.direct(), surface.scope.merged()
             known_direct, known = self._told.get(surface.key, (direct, Merged(())))
             self._told[surface.key] = (direct, merged)
-            if known is merged and known_direct is direct:
+            if known is merged and known_direct is direct and not switched:
                 continue
             for method, listed in CHANGES:
-                mode_changed = method == LISTS_CHANGED["tools"] and known_direct is not direct
+                mode_changed = method == LISTS_CHANGED["tools"] and (
+                    known_direct is not direct or (switched and not direct)
+                )
                 if mode_changed or listed(known) != listed(merged):
                     for client in self._clients.of(surface.key):
                         client.tell(method, b"")

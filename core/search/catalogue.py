@@ -8,6 +8,10 @@ from collections.abc import Container, Mapping, Sequence
 from core.model.tools import Tool
 from core.protocol.annotations import Effect
 from core.search.bm25 import Hit, Segment, search
+from core.search.meaning import Meaning
+from core.search.paraphrase import Paraphrases
+
+CANDIDATES = 200  # hits of words that are then ranked by meaning too
 
 Tools = Mapping[str, Sequence[Tool]]
 Built = tuple[Sequence[Tool], Segment]
@@ -17,10 +21,12 @@ class Catalogue:
     """Search over the tools it is given, remembering the segments built for them.
 
     The tools come with the query instead of by subscription, so that an answer never names a
-    tool that its asker could not call at that moment. ``prepare`` only saves time.
+    tool that its asker could not call at that moment. ``prepare`` only saves time, except where
+    there is a model for ``meaning``: that ranks what was prepared.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, meaning: Meaning | None = None) -> None:
+        self.paraphrases = Paraphrases(meaning) if meaning is not None else None
         # Several threads may build at once: at worst they build the same segment, and any of
         # them is right. The mapping is replaced in one step and never changed.
         self._built: Mapping[str, Built] = {}
@@ -34,10 +40,18 @@ class Catalogue:
     def prepare(self, tools: Tools) -> None:
         """Build in a thread what a search over any of these tools would need."""
         self._expected = tools
+        if self.paraphrases is not None:
+            self.paraphrases.prepare(tools)
         if not self._preparing and not self._is_prepared():
             self._preparing = True
             built = asyncio.get_running_loop().run_in_executor(None, self._build_expected)
             built.add_done_callback(self._prepared)
+
+    def close(self) -> None:
+        """Learn no more."""
+        self._expected = {}
+        if self.paraphrases is not None:
+            self.paraphrases.close()
 
     async def search(
         self,
@@ -53,7 +67,12 @@ class Catalogue:
         self, tools: Tools, query: str, limit: int, effects: Container[Effect]
     ) -> list[Hit]:
         found = {server: self._segment(server, listed) for server, listed in tools.items()}
-        return search((segment for _, segment in found.values()), query, limit, effects)
+        segments = [segment for _, segment in found.values()]
+        known = self.paraphrases.known(tools) if self.paraphrases is not None else None
+        if self.paraphrases is None or known is None:
+            return search(segments, query, limit, effects)
+        by_words = search(segments, query, max(limit, CANDIDATES), effects)
+        return self.paraphrases.best(tools, known, query, by_words, limit, effects)
 
     def _segment(self, server: str, listed: Sequence[Tool]) -> Built:
         known = self._built.get(server)

@@ -4,11 +4,13 @@ The directory that ``MCPPROXY_BENCH_DATA`` names holds ``retrieval_corpus.json``
 with ``tool_id``, ``description`` and ``schema``), ``retrieval_queries.json`` (``queries``, each
 with ``query`` and ``labels`` of ``tool_id`` and ``relevance`` 0, 1 or 2), and perhaps
 ``*_tools.json`` (``tools`` of ``server``, ``tool``, ``description`` and ``inputSchema``), whose
-speed is measured.
+speed is measured. When ``MCPPROXY_BENCH_MODEL`` names the directory of a sentence model, all of it
+is measured with that model too.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 import os
@@ -22,9 +24,11 @@ from typing import Any
 
 from core.model.tools import Tool
 from core.search.catalogue import Catalogue
+from core.search.meaning import Meaning, SentenceModel
 from tests.bench.result import Row, Samples, Scale
 
 VARIABLE = "MCPPROXY_BENCH_DATA"
+MODEL = "MCPPROXY_BENCH_MODEL"
 RESAMPLES = 2_000
 DEPTH = 10  # hits that are looked at
 
@@ -74,29 +78,40 @@ async def measure(scale: Scale) -> list[Row]:
     if VARIABLE not in os.environ:
         return []
     directory = Path(os.environ[VARIABLE])
-    rows = await _quality(
-        _by_id(_read(directory / "retrieval_corpus.json")["tools"]),
-        _queries(_read(directory / "retrieval_queries.json")["queries"]),
-    )
-    for file in sorted(directory.glob("*_tools.json")):
-        rows += await _speed(file.stem, _by_server(_read(file)["tools"]), scale)
+    tools = _by_id(_read(directory / "retrieval_corpus.json")["tools"])
+    queries = _queries(_read(directory / "retrieval_queries.json")["queries"])
+    models = [None, *([SentenceModel(Path(os.environ[MODEL]))] if MODEL in os.environ else [])]
+    rows = []
+    for model in models:
+        how = " by words" if model is None else " by meaning too"
+        rows += await _quality(how, tools, queries, model)
+        for file in sorted(directory.glob("*_tools.json")):
+            rows += await _speed(how, _by_server(_read(file)["tools"]), scale, model)
     return rows
 
 
-async def found_by(tools: Tools, queries: Sequence[Query]) -> list[list[str]]:
-    """The ids that search gives for each query, best first."""
-    catalogue = Catalogue()
+async def _catalogue(tools: Tools, model: Meaning | None) -> Catalogue:
+    """A catalogue that knows the tools already."""
+    catalogue = Catalogue(model)
+    catalogue.prepare(tools)
+    paraphrases = catalogue.paraphrases
+    while paraphrases is not None and paraphrases.known(tools) is None:
+        await asyncio.to_thread(time.sleep, 0.01)
+    return catalogue
+
+
+async def _quality(
+    how: str, tools: Tools, queries: Sequence[Query], model: Meaning | None
+) -> list[Row]:
+    catalogue = await _catalogue(tools, model)
     hits = [await catalogue.search(tools, query.text, DEPTH) for query in queries]
-    return [[f"{hit.server}:{hit.tool}" for hit in each] for each in hits]
-
-
-async def _quality(tools: Tools, queries: Sequence[Query]) -> list[Row]:
-    found = await found_by(tools, queries)
+    catalogue.close()
+    found = [[f"{hit.server}:{hit.tool}" for hit in each] for each in hits]
     rows = []
     for name, judge in MEASURES.items():
-        values = [judge(hits, query.relevance) for hits, query in zip(found, queries, strict=True)]
+        values = [judge(ids, query.relevance) for ids, query in zip(found, queries, strict=True)]
         low, high = interval(values)
-        what = f"{name} of {len(queries)} queries (95 %: {low:.3f} to {high:.3f})"
+        what = f"{name}{how}, {len(queries)} queries (95 %: {low:.3f} to {high:.3f})"
         rows.append(Row(name=what, value=fmean(values), unit="", more_is_better=True))
     return rows
 
@@ -108,20 +123,29 @@ def interval(values: Sequence[float]) -> tuple[float, float]:
     return means[RESAMPLES // 40], means[-RESAMPLES // 40 - 1]
 
 
-async def _speed(name: str, tools: Tools, scale: Scale) -> list[Row]:
+async def _speed(how: str, tools: Tools, scale: Scale, model: Meaning | None) -> list[Row]:
     words = [tool.description.split()[:6] for listed in tools.values() for tool in listed]
     queries = [" ".join(some) for some in random.Random(1).sample(words, min(20, len(words)))]
-    catalogue = Catalogue()
-    samples = Samples()
+    began = time.perf_counter()
+    catalogue = await _catalogue(tools, model)
     await catalogue.search(tools, queries[0], 5)
+    prepared = time.perf_counter() - began
+    samples = Samples()
     for _ in range(scale.rounds):
         for query in queries:
             began = time.perf_counter()
             await catalogue.search(tools, query, 5)
             samples.add("search", time.perf_counter() - began)
+    catalogue.close()
     count = sum(map(len, tools.values()))
-    what = f"search of {count} tools ({name}), 6 words"
-    return [Row(name=what, value=samples["search"] * 1e3, unit="ms")]
+    return [
+        Row(
+            name=f"search of {count} real tools{how}, 6 words",
+            value=samples["search"] * 1e3,
+            unit="ms",
+        ),
+        Row(name=f"preparing them{how}, per tool", value=prepared / count * 1e6, unit="us"),
+    ]
 
 
 def _read(file: Path) -> Any:
