@@ -31,9 +31,13 @@ class AnyConnector:
     ) -> Fault | None:
         if not isinstance(config.transport, Http):
             return await self._stdio(config, link, terms)
-        await asyncio.to_thread(importlib.import_module, "core.upstream.http_connection")
-        if self._http is None:
-            from core.upstream.http_connection import HttpConnector
+        http = self._http or await self._load()
+        return await http(config, link, terms)
 
+    async def _load(self) -> HttpConnector:
+        await asyncio.to_thread(importlib.import_module, "core.upstream.http_connection")
+        from core.upstream.http_connection import HttpConnector
+
+        if self._http is None:  # else another server was faster
             self._http = HttpConnector(self._means, self._environ)
-        return await self._http(config, link, terms)
+        return self._http

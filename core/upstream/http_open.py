@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import errno
+import os
 import socket
 import ssl
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -110,7 +113,6 @@ async def _addresses(host: str, port: int) -> list[Address]:
 async def _connected(addresses: list[Address]) -> socket.socket:
     """A socket connected to the first address that answers, tried one after the other but not
     waiting long for any. Raises OSError."""
-    loop = asyncio.get_running_loop()
     attempts: dict[asyncio.Future[None], socket.socket] = {}
     left = list(addresses)
     failure: OSError = NoName("it has no address")
@@ -120,7 +122,7 @@ async def _connected(addresses: list[Address]) -> socket.socket:
                 family, address = left.pop(0)
                 sock = socket.socket(family, socket.SOCK_STREAM)
                 sock.setblocking(False)
-                attempts[asyncio.ensure_future(loop.sock_connect(sock, address))] = sock
+                attempts[asyncio.ensure_future(_connect(sock, address))] = sock
             done, _ = await asyncio.wait(
                 attempts,
                 timeout=NEXT_ADDRESS if left else None,
@@ -143,6 +145,26 @@ async def _connected(addresses: list[Address]) -> socket.socket:
             if not attempt.cancelled():
                 attempt.exception()
             sock.close()
+
+
+async def _connect(sock: socket.socket, address: Any) -> None:
+    """Raises OSError."""
+    loop = asyncio.get_running_loop()
+    if sys.platform == "win32":
+        await loop.sock_connect(sock, address)
+        return
+    # uvloop would start a pool of threads to resolve what is resolved already.
+    error = sock.connect_ex(address)
+    if error == errno.EINPROGRESS:
+        connected = asyncio.Event()
+        loop.add_writer(sock, connected.set)
+        try:
+            await connected.wait()
+        finally:
+            loop.remove_writer(sock)
+        error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    if error:
+        raise OSError(error, os.strerror(error))
 
 
 def _keep_watch(sock: socket.socket) -> None:

@@ -133,6 +133,7 @@ class HttpServer:
         self.calls = 0  # tool calls that ran
         self.streams: list[tuple[Request, Wire]] = []  # that stay open
         self.offers_stream = True
+        self.wraps = False  # whether ``echo`` says "arguments" before them, as faultsrv does
         self.port = 0
         self.scheme = "http"
         self._connections: set[asyncio.Task[None]] = set()
@@ -261,7 +262,8 @@ class HttpServer:
             case "tools/call":
                 self.calls += 1
                 arguments = request.said["params"].get("arguments", {})
-                await wire.result(request, {"content": [], "structuredContent": arguments})
+                told = {"arguments": arguments} if self.wraps else arguments
+                await wire.result(request, {"content": [], "structuredContent": told})
             case "resources/list" | "resources/templates/list":
                 await wire.result(request, {"resources": [], "resourceTemplates": []})
             case _:
