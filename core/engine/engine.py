@@ -119,7 +119,12 @@ class Engine:
                 await self._approvals.approve_tools(config, tools or (), dict(seen))
             case ApproveServer(_, seen):
                 await self._approvals.approve_server(config, tools, seen)
-                await self._source.set_quarantined(name, False)
+                if config.quarantined and not config.enabled:
+                    # It was proposed and never ran: whoever agrees to it wants it to run.
+                    released = {"quarantined": False, "enabled": True}
+                    await self._source.edit(ChangeServer(name, released))
+                else:
+                    await self._source.set_quarantined(name, False)
             case SetQuarantined(_, False):
                 await self._approvals.release(config, tools)
                 await self._source.set_quarantined(name, False)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from core.gateway import asking
-from core.gateway.builtin import Builtin
 from core.gateway.clients import Client, Clients
+from core.gateway.hub import text_result
 from core.gateway.interests import Interests
 from core.gateway.leases import Leases
+from core.gateway.management import Management
 from core.gateway.record import Record
 from core.gateway.router import Router
 from core.gateway.scopes import Scopes
@@ -39,7 +40,6 @@ class Endpoint:
         counters: Counters,
         version: str,
         journal: Journal | None = None,
-        builtins: Sequence[Builtin] = (),  # more tools for agents beside search and call
     ) -> None:
         self._door = door
         self._sessions = sessions
@@ -50,7 +50,13 @@ class Endpoint:
         self._interests = Interests(self._router.live)
         self._stateless = Stateless(self._clients, record)
         self._scopes = Scopes(
-            self._router, search, cache, version, self._clients, self._interests, builtins
+            self._router,
+            search,
+            cache,
+            version,
+            self._clients,
+            self._interests,
+            Management(door, text_result).tools,
         )
         self._surfaces: dict[str, ServerSurface] = {}
         self._followed: dict[str, tuple[Session, Callable[[], None]]] = {}

@@ -5,7 +5,7 @@ Tools are found by search and called by id, or listed all; prompts and resources
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 
@@ -92,7 +92,7 @@ class HubSurface:
         version: str,
         interests: Interests,
         direct: Callable[[], bool],
-        more: Mapping[str, Builtin],
+        more: Callable[[], Sequence[Builtin]],
     ) -> None:
         self.key = key
         self.scope = scope
@@ -103,13 +103,11 @@ class HubSurface:
         self._cutter = Cutter(cache, lambda: self._router.door.snapshot.config.tool_response_limit)
         self._finder = Finder(scope, search, self._cutter)
         self._more = more
-        entries = [*ENTRIES, *(each.entry for each in more.values())]
-        self._builtin_tools = msgspec.json.encode({"tools": entries})
+        self._listed: tuple[Sequence[Builtin], bytes] | None = None  # the last list, and of what
         self._builtin: dict[str, Callable[[bytes], Awaitable[bytes]]] = {
             "retrieve_tools": self._retrieve_tools,
             "describe_tool": self._describe_tool,
             "read_cache": self._read_cache,
-            **{name: each.run for name, each in more.items()},
         }
 
     async def introduce(self) -> Hello:
@@ -131,7 +129,7 @@ class HubSurface:
                     return await self._tools_call(client, params)
                 case "tools/list":
                     merged = self.scope.merged()
-                    return merged.tools[0] if self.direct() else self._builtin_tools
+                    return merged.tools[0] if self.direct() else self._builtin_tools()
                 case "prompts/list":
                     return self.scope.merged().prompts[0]
                 case "resources/list":
@@ -173,6 +171,13 @@ class HubSurface:
 
     # --- tools --------------------------------------------------------------------------------
 
+    def _builtin_tools(self) -> bytes:
+        more = self._more()
+        if self._listed is None or self._listed[0] is not more:
+            entries = [*ENTRIES, *(each.entry for each in more)]
+            self._listed = (more, msgspec.json.encode({"tools": entries}))
+        return self._listed[1]
+
     async def _tools_call(self, client: Client, params: bytes) -> bytes | Running:
         call = _call.decode(params)
         if self.direct():
@@ -183,6 +188,10 @@ class HubSurface:
             run = self._builtin.get(call.name)
             if run is not None:
                 return await run(bytes(call.arguments))
+            own = next((each for each in self._more() if each.name == call.name), None)
+            if own is not None:
+                reply = Reply(result=await own.run(bytes(call.arguments)))
+                return bytes((await self._cutter.shape(reply)).result or b"")
         except msgspec.DecodeError as error:
             return text_result(f"{call.name}: wrong arguments: {error}", is_error=True)
         except (CannotDo, Refusal) as problem:

@@ -112,6 +112,14 @@ def health(
     message = fault.message if fault is not None else ""
     action = fault.action if fault is not None else Action.NONE
     match phase:
+        case Phase.DISABLED if review.hold is Hold.ASKED:
+            return Health(
+                level=Level.DEGRADED,
+                admin_state=admin,
+                summary="Waiting for approval",
+                detail="It was added but does not run. See what it would run, then approve it.",
+                action=Action.APPROVE,
+            )
         case Phase.DISABLED:
             return Health(
                 level=Level.HEALTHY, admin_state=admin, summary="Disabled", action=Action.ENABLE

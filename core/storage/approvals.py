@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -41,6 +41,7 @@ class _Known:
     """What was agreed to of one server as it runs."""
 
     consented: bool  # a person agreed to the entry itself
+    settled: bool = True  # its tools were seen, so that others than these are new
     tools: dict[str, Accepted] = field(default_factory=dict)
 
 
@@ -126,9 +127,11 @@ class ApprovalBook:
         hold = self._hold(config, launch)
         known = self._known.get((config.name, launch))
         others = self._tools_of_others(config.name)
-        if known is None and hold is Hold.NONE and tools is not None:
+        seen = known is not None and known.settled
+        if not seen and hold is Hold.NONE and tools is not None:
             shown, agreed = at_first_sight(offered, others)
-            self._known[config.name, launch] = _Known(consented=False, tools=agreed)
+            consented = known is not None and known.consented
+            self._known[config.name, launch] = _Known(consented, tools=agreed)
             kept = tuple(_row(tool, agreed[tool.name]) for tool in offered if tool.name in agreed)
             self._note(rows.Seen(config.name, launch, False, kept))
         else:
@@ -171,24 +174,29 @@ class ApprovalBook:
         review = self.judge(config, tools).review
         if review.hash != seen or not seen:
             raise NotAsSeen(_not_as_seen(config.name))
-        await self._agree(config, tools or (), consented=review.quarantined)
+        await self._agree(config, tools, consented=review.quarantined)
 
     async def release(self, config: ServerConfig, tools: tuple[Tool, ...] | None) -> None:
         clean = [tool for tool in self.judge(config, tools).tools if not tool.flags]
-        await self._agree(config, clean, consented=True)
+        await self._agree(config, clean if tools is not None else None, consented=True)
 
-    async def _agree(self, config: ServerConfig, tools: Iterable[Tool], *, consented: bool) -> None:
+    async def _agree(
+        self, config: ServerConfig, tools: Sequence[Tool] | None, *, consented: bool
+    ) -> None:
+        """``tools`` is None where they could not be seen: then they are at first sight."""
         self._ready_to_agree()
         launch = launch_hash(config)
-        agreed = {tool.name: accepted(tool) for tool in tools}
-        kept = tuple(_row(tool, agreed[tool.name]) for tool in tools)
-        seen = rows.Seen(config.name, launch, consented, kept, by_person=True)
+        settled = tools is not None
+        agreed = {tool.name: accepted(tool) for tool in tools or ()}
+        kept = tuple(_row(tool, agreed[tool.name]) for tool in tools or ())
+        seen = rows.Seen(config.name, launch, consented, kept, by_person=True, settled=settled)
         try:
             await self._database.do("approve", lambda db: rows.write(db, [seen]), writes=True)
         except StorageFailed as failed:
             raise NotKept(f"The approval does not count, as it cannot be kept. {failed}") from None
-        known = self._known.setdefault((config.name, launch), _Known(consented))
+        known = self._known.setdefault((config.name, launch), _Known(consented, settled))
         known.consented = known.consented or consented
+        known.settled = known.settled or settled
         known.tools.update(agreed)
         log.info(
             "approved",
@@ -234,8 +242,8 @@ class ApprovalBook:
             return
         else:
             book = reading.result()
-        for name, launch, consented in book.servers:
-            self._known[name, launch] = _Known(consented)
+        for name, launch, consented, settled in book.servers:
+            self._known[name, launch] = _Known(consented, settled)
         for name, launch, tool, named, digest in book.tools:
             if (name, launch) in self._known:
                 self._known[name, launch].tools[tool] = Accepted(named, digest)

@@ -8,7 +8,8 @@ STEPS: tuple[str, ...] = (
         name TEXT NOT NULL,
         launch TEXT NOT NULL,        -- hash of what the entry runs
         consented INTEGER NOT NULL,  -- a person agreed to this very entry
-        seal BLOB NOT NULL,          -- over the three above: a row that says otherwise is damaged
+        settled INTEGER NOT NULL,    -- its tools were seen at least once
+        seal BLOB NOT NULL,          -- over the four above: a row that says otherwise is damaged
         at REAL NOT NULL,            -- seconds since 1970, as all times here
         PRIMARY KEY (name, launch)
     ) WITHOUT ROWID;

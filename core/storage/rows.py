@@ -33,25 +33,29 @@ class Seen:
     consented: bool
     tools: tuple[SeenTool, ...]
     by_person: bool = False
+    settled: bool = True  # whether its tools are known, and not only its entry
 
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """Everything that is kept: (name, launch, consented), (name, launch, tool, hash, digest)."""
+    """Everything that is kept.
 
-    servers: tuple[tuple[str, str, bool], ...] = ()
+    (name, launch, consented, settled) and (name, launch, tool, hash, digest).
+    """
+
+    servers: tuple[tuple[str, str, bool, bool], ...] = ()
     tools: tuple[tuple[str, str, str, str, bytes], ...] = ()
 
 
 def read(connection: sqlite3.Connection) -> Book:
     """Raises Damaged where a row is not as it was written."""
     known = []
-    for name, launch, consented, seal in connection.execute(
-        "SELECT name, launch, consented, seal FROM server"
+    for name, launch, consented, settled, seal in connection.execute(
+        "SELECT name, launch, consented, settled, seal FROM server"
     ):
-        if seal != _seal(name, launch, consented):
+        if seal != _seal(name, launch, consented, settled):
             raise Damaged("a row is not as it was written")
-        known.append((name, launch, bool(consented)))
+        known.append((name, launch, bool(consented), bool(settled)))
     tools = connection.execute("SELECT server, launch, name, hash, digest FROM tool")
     return Book(tuple(known), tuple(tools))
 
@@ -60,15 +64,18 @@ def write(connection: sqlite3.Connection, batch: Iterable[Seen]) -> None:
     """Add to what is kept; a word once given to an entry stays."""
     now = time.time()
     for seen in batch:
-        consented = connection.execute(
-            "SELECT max(consented) FROM (SELECT consented FROM server WHERE name = ? AND launch = ?"
-            " UNION SELECT ?)",
-            (seen.server, seen.launch, int(seen.consented)),
-        ).fetchone()[0]
+        before = connection.execute(
+            "SELECT consented, settled FROM server WHERE name = ? AND launch = ?",
+            (seen.server, seen.launch),
+        ).fetchone() or (0, 0)
+        entry = (
+            *(seen.server, seen.launch),
+            *(max(before[0], int(seen.consented)), max(before[1], int(seen.settled))),
+        )
         connection.execute(
-            "INSERT OR REPLACE INTO server (name, launch, consented, seal, at)"
-            " VALUES (?, ?, ?, ?, ?)",
-            (seen.server, seen.launch, consented, _seal(seen.server, seen.launch, consented), now),
+            "INSERT OR REPLACE INTO server (name, launch, consented, settled, seal, at)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (*entry, _seal(*entry), now),
         )
         connection.executemany(
             "INSERT OR REPLACE INTO tool"

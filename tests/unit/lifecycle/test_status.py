@@ -93,7 +93,7 @@ def test_facts(config: ServerConfig, state: State) -> None:
     faulty = status.phase in (Phase.BACKOFF, Phase.AUTH_REQUIRED, Phase.FAILED)
     assert (status.fault is not None) == faulty
     assert (status.health.detail == (status.fault.message if status.fault else "")) or (
-        status.phase is Phase.READY and config.quarantined
+        status.phase in (Phase.READY, Phase.DISABLED) and config.quarantined
     )
     assert (status.retry_at is not None) == (status.phase is Phase.BACKOFF)
     assert (status.peer is not None) == (status.phase is Phase.READY)

@@ -296,3 +296,19 @@ async def test_work_after_the_end_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StorageFailed):
         async with asyncio.timeout(10):
             await one.storage.calls(Wanted())
+
+
+async def test_a_server_approved_before_it_ran_has_its_first_tools_taken_over(
+    tmp_path: Path,
+) -> None:
+    """Its tools could not be seen, so they are at first sight; also across a restart, once."""
+    held = ServerConfig(name=NOTES.name, transport=NOTES.transport, quarantined=True)
+    path = tmp_path / "kept.db"
+    async with kept(path, held) as one:
+        review = one.storage.approvals.judge(held, None).review
+        await one.storage.approvals.approve_server(held, None, review.hash)
+    async with kept(path) as two:
+        assert two.names(READ) == ["read"]
+        assert two.names(READ, SEND) == ["read"]
+    async with kept(path) as three:
+        assert three.names(READ, SEND) == ["read"]
