@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from core.model.status import Snapshot
 from core.ports import Privates, Sessions, ToolSearch
@@ -77,6 +77,20 @@ def _render(moment: Moment, accept: str) -> Page:
     return Page(exposition(families, PREFIX, modern) + encode(registry), content_type)
 
 
+class Dropping(Protocol):
+    """What loses things rather than wait, and counts them."""
+
+    @property
+    def dropped(self) -> int: ...
+
+
+class Listeners(Dropping, Protocol):
+    """The event streams."""
+
+    @property
+    def clients(self) -> int: ...
+
+
 class Exporter:
     """Takes the moments that are scraped; on the engine's loop."""
 
@@ -101,7 +115,7 @@ class Exporter:
         """Seconds since this object was made, which is when the program started."""
         return time.monotonic() - self._started
 
-    def moment(self, snapshot: Snapshot, sse_clients: int, log_lines_dropped: int) -> Moment:
+    def moment(self, snapshot: Snapshot, events: Listeners, logs: Dropping) -> Moment:
         """Everything one scrape shows, as it is now."""
         self._forget_strangers(snapshot)
         private = self._privates.held()
@@ -111,7 +125,7 @@ class Exporter:
             present.gauge(
                 "index_documents", "Tools that searches look through.", self._search.documents
             ),
-            present.gauge("sse_clients", "Clients that listen to /events.", sse_clients),
+            present.gauge("sse_clients", "Clients that listen to /events.", events.clients),
             present.gauge(
                 "tasks",
                 "Tasks of the event loop: at rest always the same.",
@@ -125,7 +139,13 @@ class Exporter:
                 "log_lines_dropped",
                 "Log lines lost because a file could not be written, or not fast enough.",
                 (),
-                {present.NO_LABELS: log_lines_dropped},
+                {present.NO_LABELS: logs.dropped},
+            ),
+            Counter(
+                "sse_dropped_events",
+                "Notices that listeners of /events did not get because they read too slowly.",
+                (),
+                {present.NO_LABELS: events.dropped},
             ),
             self._build,
         )

@@ -58,7 +58,7 @@ async def metrics_page(site: Site, request: Request) -> Response:
         raise Refused(
             404, "metrics_disabled", "observability.metrics.enabled is false in the config file."
         )
-    families = site.exporter.moment(snapshot, site.events.clients, site.logs.dropped)
+    families = site.exporter.moment(snapshot, site.events, site.logs)
     page = await metrics.page(families, request.header(b"accept"))
     return Response(200, page.body, page.content_type.encode())
 

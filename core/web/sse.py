@@ -23,10 +23,14 @@ _NEVER = -1  # the seq of a client that has seen nothing of this process
 
 
 class Events:
-    """Streams of what happens, one per client; ``clients`` counts those that listen."""
+    """Streams of what happens, one per client.
+
+    ``clients`` counts those that listen, ``dropped`` the notices that slow ones did not get.
+    """
 
     def __init__(self, door: Door, heartbeat: float = HEARTBEAT) -> None:
         self.clients = 0
+        self.dropped = 0
         self._door = door
         self._heartbeat = heartbeat
         # Clients that keep up all want the same delta: it is encoded once.
@@ -46,6 +50,7 @@ class Events:
                 filled.clear()
                 batch = subscription.take()
                 if batch is not None:
+                    self.dropped += batch.dropped
                     for event in self._next(shown, batch):
                         yield event
                     shown = batch.snapshot

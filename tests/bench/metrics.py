@@ -15,7 +15,7 @@ from core.search.catalogue import Catalogue
 from core.telemetry.counters import Counters
 from core.web.metrics import Exporter, page
 from tests.bench.result import Row, Samples, Scale
-from tests.fakes.conversations import NoPrivates, NoSessions
+from tests.fakes.conversations import NoPrivates, NoSessions, Watched
 
 TIMES = 20_000
 PARAMS = b'{"name":"create_issue","arguments":{"title":"x"}}'
@@ -66,7 +66,7 @@ async def measure(scale: Scale) -> list[Row]:
         counters.tool_call_duration.observe(0.012, "git", f"tool{number}", "success")
     servers = MappingProxyType({GIT.name: GIT})
     exporter = Exporter(counters, NoSessions(), NoPrivates(), Catalogue(), "0")
-    moment = exporter.moment(Snapshot(boot="0", servers=servers), 0, 0)
+    moment = exporter.moment(Snapshot(boot="0", servers=servers), Watched(), Watched())
     for _ in range(scale.rounds):
         began = time.perf_counter()
         shown = await page(moment, "")

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from core.ports import Held
 from core.protocol.calls import Ask, ConnectionLost, Session
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """So many listen, and so much was dropped: event streams, or logs."""
+
+    clients: int = 0
+    dropped: int = 0
 
 
 class NoSessions:

@@ -432,10 +432,16 @@ ERRORS = Dashboard(
             ),
         ),
         Panel(
-            "Lost log lines",
-            "Lines not written, or too many at once. A full disk, or a server that floods.",
+            "Lost log lines and notices",
+            "Not written or not read in time. A full disk, a server that floods, a hanging tray.",
             "ops",
-            (Query(rate("log_lines_dropped_total", "instance", where=HOME), "{{instance}}"),),
+            (
+                Query(rate("log_lines_dropped_total", "instance", where=HOME), "{{instance}}: log"),
+                Query(
+                    rate("sse_dropped_events_total", "instance", where=HOME),
+                    "{{instance}}: event streams",
+                ),
+            ),
         ),
     ),
 )

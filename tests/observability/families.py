@@ -11,7 +11,7 @@ from core.telemetry.counters import Counters
 from core.telemetry.families import Counter, Gauge
 from core.web.metrics import PREFIX, Exporter, Moment
 from core.web.present import of_processes, of_servers
-from tests.fakes.conversations import NoPrivates, NoSessions
+from tests.fakes.conversations import NoPrivates, NoSessions, Watched
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,7 @@ ADVICE = {
     "uptime_seconds": "Unexpectedly short: main.log tells why it ended.",
     "start_time_seconds": "The same as a moment; marks restarts in graphs.",
     "log_lines_dropped_total": "A full disk, or a server that floods its stderr.",
+    "sse_dropped_events_total": "A listener hangs; it gets the whole state with its next event.",
     "build_info": "Different versions: update the older ones.",
     "server_resident_memory_bytes": "Growing without end: restart the server.",
     "server_cpu_seconds_total": "Busy at rest: restart the server, tell its makers.",
@@ -153,4 +154,4 @@ def rows() -> list[Row]:
 async def _moment() -> Moment:
     """A scrape of a program that has no servers."""
     exporter = Exporter(Counters(), NoSessions(), NoPrivates(), Catalogue(), "0")
-    return exporter.moment(Snapshot(boot="0"), 0, 0)
+    return exporter.moment(Snapshot(boot="0"), Watched(), Watched())

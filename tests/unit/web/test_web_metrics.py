@@ -34,7 +34,7 @@ from core.telemetry.counters import Counters
 from core.telemetry.families import Cell, Counter, Exemplar, Family, Gauge, Histogram
 from core.web.exposition import exposition
 from core.web.metrics import Exporter, Moment, page
-from tests.fakes.conversations import NoPrivates, NoSessions
+from tests.fakes.conversations import NoPrivates, NoSessions, Watched
 
 HEALTH = Health(level=Level.HEALTHY, admin_state=AdminState.ENABLED, summary="x")
 SEED = {
@@ -64,7 +64,7 @@ def server(name: str, phase: Phase, tools: int = 0) -> ServerStatus:
 def moment(counters: Counters, *servers: ServerStatus) -> Moment:
     snapshot = Snapshot(boot="b", servers=MappingProxyType({each.name: each for each in servers}))
     return Exporter(counters, NoSessions(), NoPrivates(), Catalogue(), "1.2.3").moment(
-        snapshot, 3, 4
+        snapshot, Watched(3, 5), Watched(0, 4)
     )
 
 
@@ -176,6 +176,7 @@ async def test_facts_about_the_process() -> None:
     assert 0 <= value(metrics["mcpproxy_uptime_seconds"]) < 60
     assert value(metrics["mcpproxy_sse_clients"]) == 3
     assert value(metrics["mcpproxy_log_lines_dropped"], "_total") == 4
+    assert value(metrics["mcpproxy_sse_dropped_events"], "_total") == 5
     assert metrics["python_gc_collections"].type == "counter"
     assert value(metrics["process_resident_memory_bytes"]) > 0
 
@@ -276,7 +277,7 @@ async def test_requests_of_all_conversations_with_a_server_are_counted() -> None
     gone = Held(ServerName("gone"), cast(Session, Busy(9, 9)), None)
     snapshot = Snapshot(boot="b", servers=MappingProxyType({name: server("s", Phase.READY)}))
     exporter = Exporter(Counters(), sessions, NoPrivates([*private, gone]), Catalogue(), "1")
-    shown = await page(exporter.moment(snapshot, 0, 0), "")
+    shown = await page(exporter.moment(snapshot, Watched(), Watched()), "")
     metrics = by_name(text_format(shown.body.decode()))
     assert value(metrics["mcpproxy_requests_in_flight"], server="s") == 7
     assert value(metrics["mcpproxy_queue_depth"], server="s") == 1
