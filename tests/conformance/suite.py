@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.real_servers import NO_NODE, NODE_PACKAGES
+from tests.real_servers import NO_NODE, NODE_PACKAGES, newest_node
 
 SUITE = NODE_PACKAGES / "@modelcontextprotocol" / "conformance"
 LIMIT = 200.0
@@ -24,12 +24,6 @@ REQUIREMENTS = (STATEFUL, STATELESS)
 
 Failures = dict[str, list[str]]
 """Each scenario with the checks that did not pass; an empty list is a pass."""
-
-
-def node() -> str:
-    """The Node.js that the suite needs, 22 or newer: one of npm's, or else the machine's."""
-    found = sorted(NODE_PACKAGES.glob("node-*/bin/node*"))
-    return str(found[0]) if found else shutil.which("node") or "node"
 
 
 def _missing() -> str:
@@ -95,7 +89,7 @@ class Said:
 
 async def _run(*arguments: str) -> Said:
     process = await asyncio.create_subprocess_exec(
-        node(),
+        newest_node(),
         str(SUITE / "dist" / "index.js"),
         *arguments,
         stdin=asyncio.subprocess.DEVNULL,

@@ -13,7 +13,15 @@ import pytest
 
 from dev import interpreter
 from tests.program import ROOT, Home, Json, program
-from tests.real_servers import EVERYTHING, NO_NODE, NODE_SERVERS, PYTHON_CLIENTS, TIME, RealServer
+from tests.real_servers import (
+    EVERYTHING,
+    NO_NODE,
+    NODE_SERVERS,
+    PYTHON_CLIENTS,
+    TIME,
+    RealServer,
+    newest_node,
+)
 
 HERE = Path(__file__).resolve().parent
 LIMIT = 50.0
@@ -46,12 +54,9 @@ class SdkClient:
 
 
 def _typescript(major: str, speaks: str, published: RealServer, tool: str) -> SdkClient:
-    node = shutil.which("node")
-    script = (str(HERE / "typescript.mjs"), str(NODE_SERVERS), major)
-    missing = "" if node else NO_NODE
-    return SdkClient(
-        f"TypeScript {major}", (node or "node", *script), speaks, published, tool, missing
-    )
+    command = (newest_node(), str(HERE / "typescript.mjs"), str(NODE_SERVERS), major)
+    missing = "" if shutil.which("node") else NO_NODE
+    return SdkClient(f"TypeScript {major}", command, speaks, published, tool, missing)
 
 
 CLIENTS = (

@@ -25,6 +25,12 @@ NO_NODE = (
 )
 
 
+def newest_node() -> str:
+    """Node.js 22, which npm brought for the programs that need it, or else the machine's own."""
+    found = sorted(NODE_PACKAGES.glob("node-*/bin/node*"))
+    return str(found[0]) if found else shutil.which("node") or "node"
+
+
 @dataclass(frozen=True, slots=True)
 class RealServer:
     """One published MCP server that speaks on its standard input and output."""
