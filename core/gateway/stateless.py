@@ -207,10 +207,13 @@ def discovery(hello: Hello) -> bytes:
     """The result of ``server/discover`` (MCP 2026-07-28, server/discover)."""
     capabilities = members_of(hello.capabilities)
     capabilities.pop("tasks", None)  # 2025-11-25's; here they are an extension, with other methods
+    rest = members_of(hello.rest)
+    meta = members_of(rest.pop("_meta", b""))
     members: dict[str, object] = {
+        **rest,
         "supportedVersions": STATELESS_VERSIONS,
         "capabilities": capabilities,
-        "_meta": {SERVER_INFO: msgspec.Raw(hello.server_info)},
+        "_meta": {**meta, SERVER_INFO: msgspec.Raw(hello.server_info)},
     }
     if hello.instructions:
         members["instructions"] = msgspec.Raw(hello.instructions)

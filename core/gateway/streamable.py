@@ -33,7 +33,7 @@ from core.protocol import envelope
 from core.protocol.calls import Ask, CallTimeout, Cancelled, ConnectionLost, Hello, Reply
 from core.protocol.codes import LATEST_STATEFUL, STATEFUL_VERSIONS, Code, negotiated
 from core.protocol.envelope import Envelope, Kind
-from core.protocol.meta import mentions_version
+from core.protocol.meta import members_of, mentions_version
 
 BODY_LIMIT = 16 * 1024 * 1024  # bytes
 
@@ -211,6 +211,7 @@ class Gateway:
 def introduction(version: str, hello: Hello) -> bytes:
     """The result of ``initialize``: the server's own words, at the version we agreed on."""
     members: dict[str, object] = {
+        **members_of(hello.rest),
         "protocolVersion": version,
         "capabilities": msgspec.Raw(hello.capabilities),
         "serverInfo": msgspec.Raw(hello.server_info),

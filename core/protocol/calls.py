@@ -16,6 +16,8 @@ import msgspec
 
 from core.protocol.codes import STATELESS_VERSIONS
 
+EVENTS_KEPT = 1024  # of one request whose client does not take them
+
 Notify = Callable[[str, bytes], None]
 """Receives the method and params of a notification."""
 
@@ -38,6 +40,7 @@ class Hello:
     instructions: bytes = b""
     declares: frozenset[str] = frozenset()  # names of the capabilities it declared
     promises_list_changed: frozenset[str] = frozenset()  # of these
+    rest: bytes = b""  # an object of what it said beside all this
     stateless: bool = field(init=False)  # it is spoken to in the era without sessions
 
     @property
@@ -155,8 +158,10 @@ class Call:
         return self.reply is not None or self.failure is not None
 
     def event(self, method: str, params: bytes) -> None:
-        """Deliver a notification that belongs to this request."""
+        """Deliver a notification that belongs to this request; of too many the oldest go."""
         if not self.done:
+            if len(self.events) >= EVENTS_KEPT:
+                del self.events[0]
             self.events.append((method, params))
             self._wake()
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import msgspec
 
 from core.protocol.codes import Code
-from core.protocol.meta import members_of
+from core.protocol.meta import SERVER_INFO, members_of
 
 Payload = bytes | memoryview | msgspec.Raw
 
@@ -83,6 +83,25 @@ def input_required(asked: Mapping[str, Asked], state: str) -> bytes:
     """A result that asks the client (MCP 2026-07-28, basic/patterns/mrtr)."""
     members = {"resultType": "input_required", "inputRequests": asked, "requestState": state}
     return msgspec.json.encode(members)
+
+
+_INTRODUCTION = frozenset(
+    {
+        *("protocolVersion", "supportedVersions", "capabilities", "serverInfo", "instructions"),
+        *("resultType", "ttlMs", "cacheScope"),
+    }
+)
+
+
+def rest_of(introduction: Payload) -> bytes:
+    """What a server said of itself beside all that has a name; JSON, or empty."""
+    members = members_of(bytes(introduction))
+    rest = {name: raw for name, raw in members.items() if name not in _INTRODUCTION}
+    meta = members_of(rest.pop("_meta", b""))
+    meta.pop(SERVER_INFO, None)
+    if meta:
+        rest["_meta"] = msgspec.Raw(msgspec.json.encode(meta))
+    return msgspec.json.encode(rest) if rest else b""
 
 
 class ErrorObject(msgspec.Struct):

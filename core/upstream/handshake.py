@@ -16,6 +16,7 @@ import msgspec
 from core.model.tools import Tool
 from core.protocol.calls import Call, Catalogue, Hello, Reply
 from core.protocol.codes import LATEST_STATEFUL, STATEFUL_VERSIONS
+from core.protocol.results import rest_of
 from core.upstream.multiplexer import OURS, Multiplexer
 from core.upstream.parameters import BadAnnotation, Headers, headers_of
 from core.upstream.stateless import (
@@ -203,6 +204,7 @@ async def shake_hands(session: Multiplexer, own: Own) -> Introduction:
         promises_list_changed=frozenset(
             name for name, raw in said.capabilities.items() if promises_changes(raw)
         ),
+        rest=rest_of(reply.result),
     )
     session.notify("notifications/initialized", b"")
     return Introduction(introduction.name, introduction.version)

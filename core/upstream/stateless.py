@@ -7,6 +7,7 @@ import msgspec
 
 from core.protocol.calls import Hello, Reply
 from core.protocol.codes import STATELESS_VERSIONS
+from core.protocol.results import rest_of
 
 LATEST = STATELESS_VERSIONS[-1]
 DISCOVER = "server/discover"
@@ -81,6 +82,7 @@ def hello_of(reply: Reply | None) -> Hello | None:
         promises_list_changed=frozenset(
             name for name, raw in said.capabilities.items() if promises_changes(raw)
         ),
+        rest=rest_of(reply.result),
     )
 
 

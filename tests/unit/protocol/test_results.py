@@ -18,6 +18,7 @@ from core.protocol.results import (
     input_required,
     questions,
     recoded,
+    rest_of,
     result_type,
 )
 
@@ -73,3 +74,14 @@ def test_an_error_changes_its_code_and_nothing_else() -> None:
     assert read is not None
     assert (read.code, read.message) == (-32002, "m")
     assert error_of(b"5") is None
+
+
+def test_what_has_no_name_in_an_introduction_is_kept_apart() -> None:
+    """Members and ``_meta`` nobody knows remain; what is said in every era's own way does not."""
+    known = {"protocolVersion": "v", "capabilities": {}, "serverInfo": {}, "instructions": "i"}
+    assert rest_of(json.dumps(known).encode()) == b""
+    own = {"_meta": {"x/y": 1}, "greeting": [1]}
+    said = {**known, "ttlMs": 5, **own}
+    assert json.loads(rest_of(json.dumps(said).encode())) == own
+    server_info = {"_meta": {"io.modelcontextprotocol/serverInfo": {"name": "n"}}}
+    assert rest_of(json.dumps({**known, **server_info}).encode()) == b""
