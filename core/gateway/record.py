@@ -72,6 +72,7 @@ class Record:
 
     def __init__(self, counters: Counters, journal: Journal | None = None) -> None:
         """``journal``: takes down every finished tool call, if anything does."""
+        self._counters = counters
         self.requests = counters.requests
         self._refused = counters.requests_refused
         self._calls = counters.tool_calls
@@ -98,16 +99,17 @@ class Record:
     def call(self, server: str, tool: str, params: bytes) -> Callable[[Call], str]:
         """A tool call was sent to a server; what is returned is for when it has ended."""
         started = perf_counter()
+        tool_label = self._counters.tool_label(server, tool)
         trace = trace_id_of(params) if _TRACED in params else ""
 
         def ended(call: Call) -> str:
             outcome = outcome_of(call)
-            self._calls.inc(server, tool, outcome)
+            self._calls.inc(server, tool_label, outcome)
             took = perf_counter() - started
             if trace:
-                self._durations.observe_traced(trace, took, server, tool, outcome)
+                self._durations.observe_traced(trace, took, server, tool_label, outcome)
             else:
-                self._durations.observe(took, server, tool, outcome)
+                self._durations.observe(took, server, tool_label, outcome)
             if self._journal is not None:
                 reply = call.reply
                 size = len(reply.result) if reply is not None and reply.result else 0

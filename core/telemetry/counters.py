@@ -6,6 +6,9 @@ from collections.abc import Iterator
 
 from core.telemetry.families import Counter, Family, Gauge, Histogram
 
+MOST_TOOLS = 1000  # of one server that have series of their own; a server may rename its tools
+OTHER_TOOLS = "other"
+
 
 class Counters:
     """Every family that is counted; names, labels and buckets of spec.md §8 are as there."""
@@ -135,10 +138,25 @@ class Counters:
             (),
         )
 
+        self._tools: dict[str, set[str]] = {}  # by server, those that have series
+
     def __iter__(self) -> Iterator[Family]:
-        return iter(vars(self).values())
+        return (each for name, each in vars(self).items() if not name.startswith("_"))
+
+    def tool_label(self, server: str, tool: str) -> str:
+        """The name of a tool as a label; beyond ``MOST_TOOLS`` of a server they share one."""
+        known = self._tools.get(server)
+        if known is None:
+            known = self._tools[server] = set()
+        if tool in known:
+            return tool
+        if len(known) >= MOST_TOOLS:
+            return OTHER_TOOLS
+        known.add(tool)
+        return tool
 
     def forget_server(self, name: str) -> None:
         """A removed server's series disappear."""
         for family in self:
             family.forget("server", name)
+        self._tools.pop(name, None)

@@ -6,8 +6,9 @@ import json
 
 import pytest
 
-from core.gateway.record import END, outcome_of
+from core.gateway.record import END, Record, outcome_of
 from core.protocol.calls import Call, CallTimeout, Cancelled, ConnectionLost, Reply
+from core.telemetry.counters import MOST_TOOLS, OTHER_TOOLS, Counters
 
 
 def ended(reply: Reply | None = None, failure: Exception | None = None) -> str:
@@ -52,3 +53,19 @@ def test_errors_and_lost_calls_have_outcomes_of_their_own() -> None:
     assert ended(failure=CallTimeout("x")) == "timeout"
     assert ended(failure=Cancelled()) == "cancelled"
     assert ended() == "cancelled"
+
+
+def test_a_server_that_keeps_renaming_its_tools_gets_only_so_many_series() -> None:
+    """What is beyond is counted together; a removed server begins anew."""
+    counters = Counters()
+    record = Record(counters)
+    for number in range(MOST_TOOLS + 5):
+        call = Call()
+        ended = record.call("s", f"tool{number}", b"{}")
+        call.finish(Reply(result=b"{}"))
+        assert ended(call) == "success"
+    assert len(counters.tool_calls.values) == MOST_TOOLS + 1
+    assert counters.tool_calls.values["s", OTHER_TOOLS, "success"] == 5
+    assert counters.tool_label("s", "tool7") == "tool7"
+    counters.forget_server("s")
+    assert counters.tool_label("s", "late") == "late"
