@@ -41,7 +41,7 @@ def _called(name: str, title: str, description: str, annotations: Entry) -> Entr
             "properties": {
                 "name": {**_TEXT, "description": "tool_id, as found"},
                 "args": {"type": "object", "description": "The tool's arguments"},
-                "args_json": {**_TEXT, "description": "The same as JSON text, instead of args"},
+                "args_json": {**_TEXT, "description": "args as text, instead"},
             },
             "required": ["name"],
         },

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 import msgspec
 
@@ -20,7 +21,10 @@ CALLS: Mapping[str, frozenset[Effect]] = {
 }
 """Which effects a tool may have that is called with each."""
 
-LARGEST_CHECKED = 256 * 1024  # bytes of arguments or schema; what is larger, the server judges
+SCHEMAS_KEPT = 64  # of the tools called last
+LARGEST_CHECKED = (
+    64 * 1024
+)  # bytes of arguments or of the tool's entry; what is larger, the server judges
 
 
 class CallTool(msgspec.Struct):
@@ -62,17 +66,17 @@ def check_effect(server: str, tool: Tool, called: str) -> None:
         )
 
 
+@lru_cache(maxsize=SCHEMAS_KEPT)
 def input_schema(raw: bytes) -> object:
-    """The input schema of a tool's entry."""
+    """The input schema of a tool's entry; not to be changed."""
     return msgspec.json.decode(_entry.decode(raw).input_schema)
 
 
 def check_arguments(server: str, tool: Tool, arguments: msgspec.Raw) -> None:
     """Raise CannotDo when the arguments surely do not fit the tool's input schema."""
-    schema_text = _entry.decode(tool.raw).input_schema
-    if max(len(schema_text), len(arguments)) > LARGEST_CHECKED:
+    if max(len(tool.raw), len(arguments)) > LARGEST_CHECKED:
         return
-    schema = msgspec.json.decode(schema_text)
+    schema = input_schema(tool.raw)
     wrong = mistakes(schema, msgspec.json.decode(arguments))
     if wrong:
         listed = "\n".join(f"- {mistake}" for mistake in wrong)

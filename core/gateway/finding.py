@@ -144,10 +144,7 @@ class Finder:
     def tool(self, tool_id: str) -> tuple[str, Tool]:
         """The tool of an id. Raises CannotDo, with what to do instead."""
         server, name = self.parse(tool_id)
-        status = self._scope.status(server)
-        tool = (
-            next((tool for tool in status.offered if tool.name == name), None) if status else None
-        )
+        tool = self._scope.tool(server, name)
         if tool is not None:
             return server, tool
         raise CannotDo(self.why_not(server, name))

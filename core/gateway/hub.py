@@ -367,8 +367,7 @@ class HubSurface:
         if reply.result is None:
             return reply
         result = bytes(reply.result)
-        uris = self.scope.merged().uris
-        told = relabel(result, lambda uri: uris.shown(server, uri))
+        told = relabel(result, lambda uri: self.scope.merged().uris.shown(server, uri))
         return reply if told is result else Reply(result=told)
 
 

@@ -23,6 +23,7 @@ class Part:
     templates: tuple[bytes, ...] = field(default=(), repr=False)
     has_resources: bool = False  # it declares them, listed or not
     instructions: str = field(default="", repr=False)
+    by_name: Mapping[str, Tool] = field(default_factory=dict, repr=False)  # the same tools
 
 
 class _Named(msgspec.Struct):

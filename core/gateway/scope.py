@@ -52,6 +52,7 @@ def _part(name: str, tools: tuple[Tool, ...], listed: Catalogue, session: Sessio
     return Part(
         server=name,
         tools=tools,
+        by_name={tool.name: tool for tool in tools},
         prompts=listed.prompts,
         resources=listed.resources,
         templates=listed.resource_templates,
@@ -77,6 +78,12 @@ class Scope:
     def status(self, name: str) -> ServerStatus | None:
         """The server's, if it is of the scope."""
         return self.router.status(name) if self.includes(name) else None
+
+    def tool(self, server: str, name: str) -> Tool | None:
+        """The tool as the server offers it now, if it is of the scope and may be used."""
+        status = self.status(server)
+        part = self._parts.get(status.name, status) if status is not None else None
+        return part.by_name.get(name) if part is not None else None
 
     def merged(self) -> Merged:
         """What they offer now; the same object as long as that is the same."""
