@@ -13,6 +13,7 @@ from core.model.config import ServerConfig
 from core.model.faults import Fault
 from core.ports import Link
 from core.upstream.connection import StdioConnector
+from core.upstream.conversation import SHARED, Terms
 from tests.fakes.connector import FakeConnector, FakePeer
 from tests.program import PROGRAM
 from tray_app.__main__ import main
@@ -25,10 +26,12 @@ class MixedConnector(StdioConnector):
 
     fakes = FakeConnector(FakePeer.connect)
 
-    async def __call__(self, config: ServerConfig, link: Link) -> Fault | None:
+    async def __call__(
+        self, config: ServerConfig, link: Link, terms: Terms = SHARED
+    ) -> Fault | None:
         if config.name.startswith(FAKE):
             return await self.fakes(config, link)
-        return await super().__call__(config, link)
+        return await super().__call__(config, link, terms)
 
 
 if __name__ == "__main__":
