@@ -128,6 +128,7 @@ class FakeHost:
         self._bus: MessageBus | None = None
         self._telling: set[asyncio.Task[None]] = set()
         self._refuse = False
+        self.shown: dict[int, list[str]] = {}  # notifications not closed: their actions
         self.items: list[ItemReader] = []
         self.signals: list[Signal] = []
         self.notifications: list[tuple[str, str]] = []
@@ -192,6 +193,19 @@ class FakeHost:
     def count(self, name: str) -> int:
         return sum(signal.name == name for signal in self.signals)
 
+    def press(self, number: int, action: str) -> None:
+        """A person uses an action of a notification."""
+        assert self._bus is not None
+        signal = Message(
+            message_type=MessageType.SIGNAL,
+            path="/org/freedesktop/Notifications",
+            interface=NOTIFICATIONS,
+            member="ActionInvoked",
+            signature="us",
+            body=[number, action],
+        )
+        self._bus.send(signal)
+
     def _received(self, message: Message) -> bool:
         if message.message_type is MessageType.SIGNAL:
             if message.member == "NameOwnerChanged" and not message.body[2]:
@@ -213,7 +227,11 @@ class FakeHost:
                 self.items.append(ItemReader(self._bus, str(message.sender), path))
             case "Notify":
                 self.notifications.append((str(message.body[3]), str(message.body[4])))
-                answer = Message.new_method_return(message, "u", [1])
+                number = len(self.notifications)
+                self.shown[number] = [str(each) for each in message.body[5]]
+                answer = Message.new_method_return(message, "u", [number])
+            case "CloseNotification":
+                self.shown.pop(int(message.body[0]), None)
             case "Get" if message.body == [WATCHER, "IsStatusNotifierHostRegistered"]:
                 answer = Message.new_method_return(message, "v", [Variant("b", True)])
             case _:

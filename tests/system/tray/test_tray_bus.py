@@ -15,6 +15,7 @@ from tests.fakes.tray_bus import PrivateBus
 from tests.fakes.tray_engine import ScriptedEngine, status
 from tests.fakes.tray_host import CallFailed, FakeHost, ItemReader
 from tray_app import icons, pystray_shell
+from tray_app.alerts import Alert
 from tray_app.view import IconState, TrayView, view_of
 
 LIMIT = 30.0
@@ -29,7 +30,7 @@ class ShownTray:
         self.clicked: list[str] = []
         self.said: list[str] = []
         self._news = threading.Condition()
-        self.shell = pystray_shell.linux(self.clicked.append, self._say, address)
+        self.shell = pystray_shell.linux(self._click, self._say, address)
         self._is_ready = threading.Event()
         self._thread = threading.Thread(
             target=self.shell.run, args=(self._is_ready.set,), name="icon"
@@ -48,12 +49,23 @@ class ShownTray:
         assert not self._thread.is_alive()
 
     async def said_times(self, count: int) -> list[str]:
+        return await self._times(self.said, count)
+
+    async def clicked_times(self, count: int) -> list[str]:
+        return await self._times(self.clicked, count)
+
+    async def _times(self, told: list[str], count: int) -> list[str]:
         def wait() -> bool:
             with self._news:
-                return self._news.wait_for(lambda: len(self.said) >= count, LIMIT)
+                return self._news.wait_for(lambda: len(told) >= count, LIMIT)
 
-        assert await asyncio.to_thread(wait), self.said
-        return self.said
+        assert await asyncio.to_thread(wait), told
+        return told
+
+    def _click(self, row_id: str) -> None:
+        with self._news:
+            self.clicked.append(row_id)
+            self._news.notify_all()
 
     def _say(self, sentence: str) -> None:
         with self._news:
@@ -387,6 +399,39 @@ async def test_notification_is_plain_text(host: FakeHost, tray: ShownTray) -> No
     tray.shell.ui.post(lambda: tray.shell.notify("Title", "5 < 6 & <b>bold</b>"))
     await host.until(lambda: bool(host.notifications))
     assert host.notifications == [("Title", "5 &lt; 6 &amp; &lt;b&gt;bold&lt;/b&gt;")]
+
+
+async def test_action_of_a_notification_is_the_click_on_its_row(
+    host: FakeHost, tray: ShownTray
+) -> None:
+    """The button says what the menu says; used, or taken back, it means nothing any more."""
+    tray.draw(status("a"))
+    await host.item()
+    alert = Alert("failed/a", "a - Stopped", "why", "View log", "attention/a/:view-log")
+    tray.shell.ui.post(lambda: tray.shell.alert(alert))
+    await host.until(lambda: bool(host.shown))
+    assert host.shown[1][2:] == ["attention/a/:view-log", "View log"]
+    host.press(7, "attention/a/:view-log")  # of another program
+    host.press(1, "attention/a/:view-log")
+    await tray.clicked_times(1)
+    assert tray.clicked == ["attention/a/:view-log"]
+    tray.shell.ui.post(lambda: tray.shell.withdraw("failed/a"))
+    await host.until(lambda: not host.shown)
+
+
+async def test_notification_taken_back_before_it_is_shown_goes(
+    host: FakeHost, tray: ShownTray
+) -> None:
+    """The daemon's number comes later than the wish that it go."""
+    tray.draw(status("a"))
+    await host.item()
+
+    def show_and_withdraw() -> None:
+        tray.shell.alert(Alert("failed/a", "a - Stopped", "why"))
+        tray.shell.withdraw("failed/a")
+
+    tray.shell.ui.post(show_and_withdraw)
+    await host.until(lambda: bool(host.notifications) and not host.shown)
 
 
 async def test_missing_notification_daemon_harms_nothing(bus: PrivateBus, tray: ShownTray) -> None:
