@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
+from typing import Any
 from urllib.parse import quote
 
 import click
 
 from tray_app import report
-from tray_app.client import PATIENCE, Client
+from tray_app.client import PATIENCE
 from tray_app.flags import Flags, everywhere
 from tray_app.printable import printable
 
@@ -117,22 +119,24 @@ def logs(flags: Flags, name: str, tail: int, follow: bool) -> None:
     """The last lines of a server's log."""
     path = f"{_path(name)}/logs?tail={tail}"
     if follow:
-        _follow(flags.client(), f"{path}&follow=1")
+        for event in flags.client().events(f"{path}&follow=1"):
+            _show(*event, as_json=flags.as_json)
         return
     data = flags.client().get(path)
     flags.show(data, lambda log: "\n".join(log["lines"]) or f"{name} has written nothing yet.")
 
 
-def _follow(client: Client, path: str) -> None:
-    """Print until the engine stops or the person has had enough."""
-    for kind, data in client.events(path):
-        if kind == "lines":
-            for line in data:
-                click.echo(printable(line))
-        elif kind == "dropped":
-            click.echo(f"[{data} lines were lost: they came too fast]", err=True)
-        elif kind == "bye":
-            click.echo("MCP Proxy Tray is stopping.", err=True)
+def _show(kind: str, data: Any, *, as_json: bool) -> None:
+    """Print one event of a log that is followed; as JSON, one object a line."""
+    if as_json:
+        click.echo(json.dumps({kind: data}))
+    elif kind == "lines":
+        for line in data:
+            click.echo(printable(line))
+    elif kind == "dropped":
+        click.echo(f"[{data} lines were lost: they came too fast]", err=True)
+    elif kind == "bye":
+        click.echo("MCP Proxy Tray is stopping.", err=True)
 
 
 def _act(flags: Flags, name: str, verb: str, phase: str) -> None:
