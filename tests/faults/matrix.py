@@ -23,15 +23,15 @@ NOT_SHOWN = {
     25: "measured when asked for; no limit is set on what a server may use",
     29: "a few servers; a thousand are `python -m tests.faults.scale --real 200 --fake 800`",
     32: "not yet: this version signs in nowhere, so it holds no token to refresh",
-    44: "not yet: nothing watches the network; servers by URL are tried again by their timers and by callers",
-    45: "not yet: a call that was waiting does not say that the computer slept; no sign-in expires",
+    44: "Linux only; not yet: no one sentence stands for all servers that wait for the network",
+    45: "calls to a server on this computer sleep with it and go on; not yet: one to a server "
+    "elsewhere that fails for it does not say that the computer slept; no sign-in expires",
     46: "the engine's timers and order: no sign-in expires in this version",
-    53: "not yet: this version writes no other program's config file",
     72: "not yet: there is no window to offer where nothing shows an icon",
     73: "does not arise: icon and engine are one process and end together (F63, F64)",
     74: "not yet: this version knows no keyring",
     76: "not yet: this version signs in nowhere",
-    77: "there is no entry for starting at sign-in",
+    77: "an entry for starting at sign-in stays when the program is removed by hand",
     78: "the proxy's part; a wrong clock is in the words for a certificate (F40)",
 }
 FAULTS = range(1, 79)
