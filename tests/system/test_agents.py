@@ -371,3 +371,35 @@ async def test_what_the_servers_say_of_themselves_is_passed_on(running: RunningP
     assert hello["capabilities"]["tools"] == {"listChanged": True}
     profile = (await RawClient(running.http, "/mcp/p/only-beta").open())["result"]
     assert "alpha" not in profile["instructions"]
+
+
+async def test_what_nobody_agreed_to_is_out_of_reach(home: Home) -> None:
+    """A tool that appears later is not found, described, listed or called; the reason is said."""
+    configure(home, quarantine_enabled=True)
+    async with program(home) as running:
+        await running.ready("alpha", "beta")
+        agent = await client(running)
+        everything = await client(running, "/mcp/all")
+        await agent.call("call_tool", {"name": "alpha:grow"})
+        await running.until(lambda world: world["servers"]["alpha"]["tool_count"] == 10)
+        (new,) = await waiting(running, "alpha")
+        assert new.startswith("grown_")
+        for found in (
+            said(await agent.call("retrieve_tools", {"query": "grown", "limit": 100}))["tools"],
+            (await everything.ask("tools/list"))["result"]["tools"],
+        ):
+            assert new not in json.dumps(found)
+        (described,) = said(await agent.call("describe_tool", {"tool_ids": [f"alpha:{new}"]}))[
+            "tools"
+        ]
+        refused = await agent.call("call_tool", {"name": f"alpha:{new}"})
+        for words in (described["error"], refused["content"][0]["text"]):
+            assert "waits for a person's approval" in words
+        direct = await everything.ask("tools/call", {"name": f"alpha__{new}", "arguments": {}})
+        assert "error" in direct
+
+
+async def waiting(running: RunningProgram, server: str) -> list[str]:
+    """The tools of a server that wait for a person."""
+    tools = (await running.get(f"/api/v1/servers/{server}/tools"))["tools"]
+    return [tool["name"] for tool in tools if tool["standing"] != "approved"]
