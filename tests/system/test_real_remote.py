@@ -25,8 +25,8 @@ class Heard:
     def __init__(self) -> None:
         self.steps: list[float] = []
 
-    async def __call__(self, done: float, total: float | None, message: str | None) -> None:
-        self.steps.append(done)
+    async def __call__(self, progress: float, total: float | None, message: str | None) -> None:
+        self.steps.append(progress)
 
 
 @asynccontextmanager
