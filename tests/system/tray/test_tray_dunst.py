@@ -1,0 +1,91 @@
+"""Notifications in front of a real daemon: shown, used and taken back."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import subprocess
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from tests.fakes.tray_desktop import TrayDesktop
+from tests.fakes.tray_engine import status
+from tests.system.tray.test_tray_bus import ShownTray
+from tray_app.alerts import Alert
+
+pytestmark = pytest.mark.timeout(120)
+
+LIMIT = 30.0
+ALERT = Alert("failed/a", "a - Stopped", "5 < 6 & <b>bold</b>", "View log", "attention/a/:view-log")
+
+
+class Dunst:
+    """The daemon on a desktop, and what it says of itself."""
+
+    def __init__(self, desktop: TrayDesktop) -> None:
+        self._env = desktop.env
+
+    async def say(self, *words: str) -> str:
+        return await asyncio.to_thread(
+            lambda: (
+                subprocess.run(
+                    ["dunstctl", *words], env=self._env, capture_output=True, text=True, check=False
+                ).stdout
+            )
+        )
+
+    async def until_displayed(self, count: int) -> None:
+        """Another program tells nobody what it shows: there is only asking."""
+        async with asyncio.timeout(LIMIT):
+            while (await self.say("count", "displayed")).strip() != str(count):
+                pass
+
+    async def history(self) -> list[dict[str, Any]]:
+        data = json.loads(await self.say("history"))["data"][0]
+        return [{name: part["data"] for name, part in each.items()} for each in data]
+
+
+@pytest.fixture
+async def dunst(tray_desktop: TrayDesktop) -> AsyncIterator[Dunst]:
+    """The daemon, answering."""
+    if shutil.which("dunst") is None:
+        pytest.skip("not installed here: dunst")
+    process = await asyncio.create_subprocess_exec(
+        "dunst", env=tray_desktop.env, stderr=asyncio.subprocess.DEVNULL
+    )
+    daemon = Dunst(tray_desktop)
+    await daemon.until_displayed(0)
+    try:
+        yield daemon
+    finally:
+        process.kill()
+        await process.wait()
+
+
+async def test_a_notification_is_shown_used_and_taken_back(
+    tray_desktop: TrayDesktop, dunst: Dunst
+) -> None:
+    """Its words are plain, its action is the click on the row, and withdrawn it is gone."""
+    tray = ShownTray(tray_desktop.address)
+    try:
+        tray.draw(status("a"))
+        await tray.said_times(1)
+        tray.shell.ui.post(lambda: tray.shell.alert(ALERT))
+        await dunst.until_displayed(1)
+        await dunst.say("action")
+        await tray.clicked_times(1)
+        assert tray.clicked == [ALERT.row_id]
+        await dunst.say("close-all")
+        await dunst.until_displayed(0)
+        (shown,) = await dunst.history()
+        assert (shown["summary"], shown["appname"]) == ("a - Stopped", "mcpproxy")
+        assert "<b>" not in shown["message"].removeprefix("<b>a - Stopped</b>")
+        tray.shell.ui.post(lambda: tray.shell.alert(ALERT))
+        await dunst.until_displayed(1)
+        tray.shell.ui.post(lambda: tray.shell.withdraw(ALERT.id))
+        await dunst.until_displayed(0)
+    finally:
+        tray.stop()
