@@ -61,6 +61,8 @@ def test_f44_a_new_default_route_is_told() -> None:
         timeout=START_LIMIT,
         check=False,
     )
+    if ran.stderr.startswith("unshare:"):
+        pytest.skip(f"no network of its own can be had here: {ran.stderr.strip()}")
     assert ran.stdout == "told\n", ran.stderr
 
 
