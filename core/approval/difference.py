@@ -12,6 +12,7 @@ from core.approval.words import visible
 
 CONTEXT = 2  # unchanged lines shown beside changed ones
 MOST_LINES = 400
+LONG_LINE = 80  # characters; longer ones are compared sentence by sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,5 +85,5 @@ def _pieces(text: str | None) -> list[str]:
         return []
     pieces: list[str] = []
     for line in text.split("\n"):
-        pieces += _SENTENCE.split(line) if len(line) > 100 else [line]
+        pieces += _SENTENCE.split(line) if len(line) > LONG_LINE else [line]
     return [visible(piece) for piece in pieces]

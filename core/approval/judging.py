@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from core.approval.canonical import digest, tool_hash
-from core.approval.rules import flags
 from core.model.approvals import Hold, Review
-from core.model.tools import Standing, Tool
+from core.model.tools import Flag, Standing, Tool
+
+Look = Callable[[Tool], tuple[Flag, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,24 +26,22 @@ def accepted(tool: Tool) -> Accepted:
     return Accepted(tool_hash(tool.raw), digest(tool.raw))
 
 
-def compare(
-    tools: Sequence[Tool], agreed: Mapping[str, Accepted], others: Mapping[str, str]
-) -> tuple[Tool, ...]:
+def compare(tools: Sequence[Tool], agreed: Mapping[str, Accepted], look: Look) -> tuple[Tool, ...]:
     """Each tool with its standing; one that is approved stays the very same object.
 
-    ``others``: the tools of other servers, with the server's name.
+    ``look`` says what is suspicious in one.
     """
-    return tuple(_compared(tool, agreed.get(tool.name), others) for tool in tools)
+    return tuple(_compared(tool, agreed.get(tool.name), look) for tool in tools)
 
 
-def _compared(tool: Tool, agreed: Accepted | None, others: Mapping[str, str]) -> Tool:
+def _compared(tool: Tool, agreed: Accepted | None, look: Look) -> Tool:
     if agreed is not None and digest(tool.raw) == agreed.digest:
         return _approved(tool)
     named = tool_hash(tool.raw)
     if agreed is not None and agreed.hash == named:
         return _approved(tool)
     standing = Standing.PENDING if agreed is None else Standing.CHANGED
-    return replace(tool, standing=standing, hash=named, flags=flags(tool.name, tool.raw, others))
+    return replace(tool, standing=standing, hash=named, flags=look(tool))
 
 
 def _approved(tool: Tool) -> Tool:
@@ -52,13 +51,13 @@ def _approved(tool: Tool) -> Tool:
 
 
 def at_first_sight(
-    tools: Sequence[Tool], others: Mapping[str, str]
+    tools: Sequence[Tool], look: Look
 ) -> tuple[tuple[Tool, ...], dict[str, Accepted]]:
     """What a person who wrote the server's entry agrees to by that: all but what is flagged."""
     shown: list[Tool] = []
     agreed: dict[str, Accepted] = {}
     for tool in tools:
-        found = flags(tool.name, tool.raw, others)
+        found = look(tool)
         if found:
             named = tool_hash(tool.raw)
             shown.append(replace(tool, standing=Standing.PENDING, hash=named, flags=found))

@@ -17,8 +17,11 @@ from core.model.tools import Flag
 
 LONGEST_EVIDENCE = 160  # characters
 MOST_FLAGS = 8  # per tool
+MOST_SECRETS = 64  # words for secrets in one text
+BEFORE, AFTER = 200, 160  # characters around one that are looked at
+SHORTEST_PHRASE = 12  # characters
 SHORTEST_ENCODED = 80  # characters of base64
-LONGEST_READ = 64 * 1024  # characters of one text; what is longer is flagged for its length
+LONGEST_READ = 16 * 1024  # characters of one text; what is longer is flagged for its length
 
 _I = re.IGNORECASE | re.DOTALL
 
@@ -56,6 +59,7 @@ class Phrase:
     rule: str
     needs: tuple[tuple[str, ...], ...]
     pattern: re.Pattern[str]
+    near_secrets: bool = False  # tried only around words for what is secret
 
 
 PHRASES = (
@@ -63,12 +67,12 @@ PHRASES = (
         "hidden_instructions",
         (("<",),),
         re.compile(
-            r"<\s*/?\s*(?:important|system|secret|hidden|instructions?|admin|critical|override)"
+            r"<\s?/?\s?(?:important|system|secret|hidden|instructions?|admin|critical|override)"
             r"[^<>\n]{0,40}>",
             _I,
         ),
     ),
-    Phrase("hidden_instructions", (("<!--",),), re.compile(r"<!--.{20,}?-->", _I)),
+    Phrase("hidden_instructions", (("<!--",),), re.compile(r"<!--(?:(?!<!--).){20,}?-->", _I)),
     Phrase(
         "hidden_instructions",
         (
@@ -119,6 +123,7 @@ PHRASES = (
             r"post|upload|forward|attach|append|submit|transmit|supply|place)\b",
             _I,
         ),
+        near_secrets=True,
     ),
     Phrase(
         "exfiltration",
@@ -130,6 +135,7 @@ PHRASES = (
             rf"\b(?:send|post|upload|forward|exfiltrate|transmit|leak|bcc)\b.{{0,60}}{_SECRETS}",
             _I,
         ),
+        near_secrets=True,
     ),
     Phrase(
         "exfiltration",
@@ -141,6 +147,7 @@ PHRASES = (
             rf"\b(?:pass|put|include|provide|append|attach)\b.{{0,40}}\bcontents?\b.{{0,40}}{_SECRETS}",
             _I,
         ),
+        near_secrets=True,
     ),
     Phrase(
         "exfiltration",
@@ -153,6 +160,7 @@ PHRASES = (
             rf".{{0,80}}\b(?:read|open|cat|load|fetch|collect)\b.{{0,60}}{_SECRETS}",
             _I,
         ),
+        near_secrets=True,
     ),
     Phrase(
         "exfiltration",
@@ -193,25 +201,11 @@ PHRASES = (
             _I,
         ),
     ),
-    Phrase(
-        "off_screen",
-        (
-            (
-                " " * 60,
-                "\t" * 20,
-                "\n" * 4,
-                "\u2000",
-                "\u2003",
-                "\u3000",
-                "\u00a0",
-                "\n \n",
-                "\r\n\r\n",
-            ),
-        ),
-        re.compile(r"[ \t\u00a0\u2000-\u200a\u3000]{80,}\S|(?:[ \t]*\r?\n){20,}[ \t]*\S"),
-    ),
 )
 
+_SECRET = re.compile(_SECRETS, _I)
+_SPACES = re.compile(r"\s+")
+_BLANK = re.compile(r"[ \t\u00a0\u2000-\u200a\u3000]{80}|(?:\n[ \t\r]{0,79}){20}")
 _BASE64 = re.compile(r"(?<![A-Za-z0-9+/=])[A-Za-z0-9+/]{80,}={0,2}")
 _BETWEEN_LETTERS = re.compile(r"[A-Za-z0-9][\u200c\u200d][A-Za-z0-9]")
 _OTHER_LETTERS = re.compile(r"[\u0370-\u03ff\u0400-\u04ff\u0530-\u058f\uff21-\uff5a]")
@@ -252,16 +246,36 @@ def flags(name: str, raw: bytes, others: Mapping[str, str]) -> tuple[Flag, ...]:
             text = text[:LONGEST_READ]
         if not text.isprintable():
             _hidden_characters(where, text, note)
+        if len(text) < SHORTEST_PHRASE:
+            continue
+        if _BLANK.search(text.strip()):
+            note("off_screen", where, text.strip())
+        folded = _SPACES.sub(" ", text) if phrases else ""
         for phrase in phrases:
-            match = phrase.pattern.search(text)
-            if match is not None:
-                note(phrase.rule, where, _around(text, match))
+            said = _said(phrase, folded)
+            if said:
+                note(phrase.rule, where, said)
         if len(text) >= SHORTEST_ENCODED:
             _encoded(where, text, note)
     if any(word in everything for word in _ORDER_WORDS):
         for where, text in read:
             _others(where, text[:LONGEST_READ], name, others, note)
     return tuple(found.values())
+
+
+def _said(phrase: Phrase, text: str) -> str:
+    """The passage that fits, or an empty string. The effort grows with the length of the text."""
+    if not phrase.near_secrets:
+        match = phrase.pattern.search(text)
+        return _around(text, match) if match is not None else ""
+    for number, secret in enumerate(_SECRET.finditer(text)):
+        around = text[max(0, secret.start() - BEFORE) : secret.end() + AFTER]
+        match = phrase.pattern.search(around)
+        if match is not None:
+            return _around(around, match)
+        if number == MOST_SECRETS:
+            return text  # nobody needs so many words for secrets
+    return ""
 
 
 _Note = Callable[[str, str, str], None]
@@ -296,7 +310,7 @@ def _encoded(where: str, text: str, note: _Note) -> None:
 def _others(where: str, text: str, name: str, others: Mapping[str, str], note: _Note) -> None:
     """Orders about a tool of another server."""
     for match in _ORDER.finditer(text):
-        other = match[1]
+        other = match[1].rstrip(".-")
         if other != name and other in others and _DISTINCT.search(other):
             note("shadowing", where, f"{_around(text, match)} (a tool of {others[other]})")
 

@@ -14,12 +14,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from core.approval.canonical import launch_hash, tool_hash
-from core.approval.judging import Accepted, accepted, at_first_sight, compare, review
+from core.approval.canonical import digest, launch_hash, tool_hash
+from core.approval.judging import Accepted, Look, accepted, at_first_sight, compare, review
+from core.approval.rules import flags
 from core.errors import NotAsSeen, NotKept, StorageFailed
 from core.model.approvals import Hold, Judgement, Review
 from core.model.config import ServerConfig, ServerName
-from core.model.tools import Standing, Tool
+from core.model.tools import Flag, Standing, Tool
 from core.storage import rows
 from core.storage.database import Database
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 if TYPE_CHECKING:
     pass
 
+MOST_READ = 50_000  # tools whose flags are remembered
+READ_AT_ONCE = 128 * 1024  # bytes of tools whose words are read between two turns of the loop
 RETRY_AFTER = 5.0  # seconds until what could not be read or written is tried again
 
 log = logging.getLogger(__name__)
@@ -73,6 +76,8 @@ class ApprovalBook:
         self._read = False
         self._known: dict[_Key, _Known] = {}
         self._judged: dict[str, _Judged] = {}
+        self._flags: dict[bytes, tuple[Flag, ...]] = {}  # of long lists, by the tool's bytes
+        self._reading: set[str] = set()  # servers whose list a thread reads
         self._changed: Callable[[ServerName | None], object] = lambda _: None
         self._unwritten: list[rows.Seen] = []  # what must be kept, and could not be yet
         self._retry: asyncio.TimerHandle | None = None
@@ -121,22 +126,61 @@ class ApprovalBook:
             return _judgement(tools, offered, asked, barred)
         launch = launch_hash(config)
         if not self._read:
-            shown = tuple(replace(tool, standing=Standing.PENDING) for tool in offered)
-            unread = Review(pending=tuple(tool.name for tool in offered), unread=True)
-            return _judgement(tools, shown, unread, barred)
+            held = Hold.ASKED if config.quarantined else Hold.NONE
+            return _unread(tools, offered, barred, held)
         hold = self._hold(config, launch)
         known = self._known.get((config.name, launch))
-        others = self._tools_of_others(config.name)
+        look = self._look(config.name, offered, known)
+        if look is None:
+            return _unread(tools, offered, barred, hold)
         seen = known is not None and known.settled
         if not seen and hold is Hold.NONE and tools is not None:
-            shown, agreed = at_first_sight(offered, others)
+            shown, agreed = at_first_sight(offered, look)
             consented = known is not None and known.consented
             self._known[config.name, launch] = _Known(consented, tools=agreed)
             kept = tuple(_row(tool, agreed[tool.name]) for tool in offered if tool.name in agreed)
             self._note(rows.Seen(config.name, launch, False, kept))
         else:
-            shown = compare(offered, known.tools if known is not None else {}, others)
+            shown = compare(offered, known.tools if known is not None else {}, look)
         return _judgement(tools, shown, review(hold, launch, shown), barred)
+
+    def _look(self, name: str, tools: Sequence[Tool], known: _Known | None) -> Look | None:
+        """What finds suspicious words in tools; None while a thread still reads very many."""
+        agreed = known.tools if known is not None else {}
+        others = self._tools_of_others(name)
+        new = [
+            tool
+            for tool in tools
+            if (mark := digest(tool.raw)) not in self._flags
+            and not (tool.name in agreed and agreed[tool.name].digest == mark)
+        ]
+        if sum(len(tool.raw) for tool in new) > READ_AT_ONCE:
+            self._read_aside(name, new, others)
+            return None
+
+        def look(tool: Tool) -> tuple[Flag, ...]:
+            found = self._flags.get(digest(tool.raw))
+            return found if found is not None else flags(tool.name, tool.raw, others)
+
+        return look
+
+    def _read_aside(self, name: str, tools: Sequence[Tool], others: Mapping[str, str]) -> None:
+        if name in self._reading:
+            return
+        self._reading.add(name)
+
+        def work() -> dict[bytes, tuple[Flag, ...]]:
+            return {digest(each.raw): flags(each.name, each.raw, others) for each in tools}
+
+        def done(found: asyncio.Future[dict[bytes, tuple[Flag, ...]]]) -> None:
+            self._reading.discard(name)
+            if not found.cancelled() and found.exception() is None:
+                if len(self._flags) > MOST_READ:
+                    self._flags.clear()
+                self._flags.update(found.result())
+                self._look_again(ServerName(name))
+
+        asyncio.get_running_loop().run_in_executor(None, work).add_done_callback(done)
 
     def _hold(self, config: ServerConfig, launch: str) -> Hold:
         if config.quarantined:
@@ -244,9 +288,9 @@ class ApprovalBook:
             book = reading.result()
         for name, launch, consented, settled in book.servers:
             self._known[name, launch] = _Known(consented, settled)
-        for name, launch, tool, named, digest in book.tools:
+        for name, launch, tool, named, mark in book.tools:
             if (name, launch) in self._known:
-                self._known[name, launch].tools[tool] = Accepted(named, digest)
+                self._known[name, launch].tools[tool] = Accepted(named, mark)
         self._read = True
         self._look_again(None)
 
@@ -279,6 +323,15 @@ class ApprovalBook:
         for timer in (self._retry, self._reread):
             if timer is not None:
                 timer.cancel()
+
+
+def _unread(
+    tools: tuple[Tool, ...] | None, offered: tuple[Tool, ...], barred: frozenset[str], hold: Hold
+) -> Judgement:
+    """Nothing is approved before it is known what was, and what the tools say."""
+    shown = tuple(replace(tool, standing=Standing.PENDING) for tool in offered)
+    unread = Review(hold=hold, pending=tuple(tool.name for tool in offered), unread=True)
+    return _judgement(tools, shown, unread, barred)
 
 
 def _judgement(
