@@ -10,6 +10,7 @@ import os
 import queue
 import threading
 from collections.abc import AsyncIterator
+from concurrent.futures import CancelledError
 
 READ_SIZE = 64 * 1024
 MOST_CHUNKS = 64  # read ahead of what is forwarded
@@ -82,9 +83,13 @@ class Pipes:
                 chunk = os.read(self._source, READ_SIZE)
             except OSError:
                 chunk = b""
+            waiting = self._chunks.put(chunk)
             try:
-                asyncio.run_coroutine_threadsafe(self._chunks.put(chunk), self._loop).result()
+                asyncio.run_coroutine_threadsafe(waiting, self._loop).result()
             except RuntimeError:  # the loop is closed: nobody wants more
+                waiting.close()
+                return
+            except CancelledError:  # it is being closed
                 return
 
     def _write_all(self) -> None:
