@@ -81,6 +81,9 @@ def put(client: Client, ask: Ask, tell: Tell) -> bytes:
     if missing:
         refuse(ask, f"the client did not declare the capability {missing}")
         return b""
+    if client.batches:
+        refuse(ask, "the client waits for a whole batch and cannot be asked meanwhile")
+        return b""
     if len(client.asked) >= ASKED_MOST:
         refuse(ask, f"{ASKED_MOST} questions already wait for this client", Code.TOO_BUSY)
         return b""

@@ -34,7 +34,7 @@ class Client:
 
     __slots__ = (
         *("id", "surface", "protocol_version", "stateless", "declared", "info", "log_level"),
-        *("calls", "asked", "visits", "closed", "streams", "_outbox", "_filled"),
+        *("calls", "asked", "visits", "closed", "streams", "batches", "_outbox", "_filled"),
     )
 
     def __init__(
@@ -58,6 +58,7 @@ class Client:
         self.visits: tuple[str, ...] = ()  # ids of URLs it was asked to visit, the last ones
         self.closed = False
         self.streams = 0  # open ones, on which it hears what belongs to no request
+        self.batches = 0  # it waits for, and cannot be asked anything until they are whole
         self._outbox: list[bytes] = []
         self._filled: asyncio.Event | None = None  # made by the first who waits
 

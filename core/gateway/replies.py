@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from core.asgi import Send
 from core.gateway.sse import SSE, event
 from core.gateway.surface import Running
@@ -34,10 +32,10 @@ class BadRequest(Exception):
         self.headers = headers
 
 
-def read(body: bytes | msgspec.Raw) -> tuple[Envelope, Kind]:
+def read(body: bytes) -> tuple[Envelope, Kind]:
     """One message of a client's. Raises BadRequest."""
     try:
-        message = envelope.decode(bytes(body))
+        message = envelope.decode(body)
         return message, envelope.kind_of(message)
     except Malformed as problem:
         if body.lstrip()[:1] == b"[":

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import msgspec
 
 from core.asgi import BodyTooLarge, ClientGone, Receive, Scope, Send, read_body, while_connected
-from core.gateway import asking
+from core.gateway import asking, batch
 from core.gateway.clients import Client, Clients
 from core.gateway.record import Record, Watched
 from core.gateway.refusal import Refusal
@@ -96,6 +96,9 @@ class Gateway:
     async def _post(self, surface: Surface, scope: Scope, receive: Receive, send: Send) -> None:
         body = await read_body(receive, BODY_LIMIT)
         session_id, version = _session_headers(scope)
+        if body.startswith(b"["):
+            await self._batch(surface, session_id, body, receive, send)
+            return
         message, kind = read(body)
         if version and version not in _VERSIONS:
             await self._stateless.post(surface, scope, message, kind, receive, send)
@@ -107,14 +110,28 @@ class Gateway:
             return
         request_id = read_id(message)
         method, params = str(message.method), bytes(message.params)
-        watched = self._record.arrived(method)
         if method == "initialize":
+            watched = self._record.arrived(method)
             await self._initialize(surface, request_id, params, send, watched)
             return
         if not session_id and mentions_version(params):
             await self._stateless.post(surface, scope, message, kind, receive, send)
             return
+        watched = self._record.arrived(method)
         client = self._client(surface, session_id, request_id)
+        await self._request(surface, client, request_id, method, params, receive, send, watched)
+
+    async def _request(
+        self,
+        surface: Surface,
+        client: Client,
+        request_id: bytes,
+        method: str,
+        params: bytes,
+        receive: Receive,
+        send: Send,
+        watched: Watched,
+    ) -> None:
         if request_id in client.calls:
             raise BadRequest(
                 400,
@@ -140,6 +157,30 @@ class Gateway:
             watched.sent(begun.sent_at)
             await _answer(client, request_id, begun, receive, send, watched)
             watched.handed_on(begun.call)
+
+    async def _batch(
+        self, surface: Surface, session_id: bytes, body: bytes, receive: Receive, send: Send
+    ) -> None:
+        client = self._client(surface, session_id)
+        if client.protocol_version != batch.VERSION:
+            read(body)  # says what is wrong with it
+
+        async def one(part: msgspec.Raw, keep: Send) -> None:
+            try:
+                message, kind = read(bytes(part))
+                if kind is not Kind.REQUEST:
+                    _take(surface, client, message, kind)
+                    return
+                request_id, method = read_id(message), str(message.method)
+                watched = self._record.arrived(method)
+                params = bytes(message.params)
+                await self._request(
+                    surface, client, request_id, method, params, receive, keep, watched
+                )
+            except BadRequest as bad:
+                await keep({"type": "http.response.body", "body": bad.body})
+
+        await batch.answer(client, batch.split(body), one, send)
 
     async def _initialize(
         self,

@@ -153,3 +153,34 @@ async def test_a_session_that_is_ended_leaves_no_question_open(running: RunningP
     assert (await client.post(client.request("ping"))).status_code == 404
     other = await connected(running, roots={})
     assert (await other.ask("ping"))["result"] == {}
+
+
+async def test_a_batch_is_answered_together_in_the_version_that_has_it(
+    running: RunningProgram,
+) -> None:
+    """Answers in any order, progress before them, nothing asked, and no batch in other versions."""
+    client = RawClient(running.http, "/mcp/s/one")
+    await client.open("2025-03-26", **ABLE)
+    progress = {"name": "progress", "arguments": {"steps": 1}, "_meta": {"progressToken": "t"}}
+    batch = [
+        client.request("tools/call", progress, 1),
+        {"jsonrpc": "2.0", "method": "notifications/unknown"},
+        client.request("tools/call", {"name": "ask", "arguments": {}}, "two"),
+        client.request("ping", None, 3),
+        {"jsonrpc": "2.0", "id": None, "method": "ping"},
+        5,
+    ]
+    told, answers = messages(await client.post(batch))
+    assert told["params"]["progressToken"] == "t"
+    by_id = {each.get("id"): each for each in answers if "result" in each}
+    assert by_id.keys() == {1, "two", 3}
+    assert all(
+        "error" in said for said in by_method(by_id["two"]["result"]).values() if said != PONG
+    )
+    assert [each["error"]["code"] for each in answers if "error" in each] == [-32600, -32600]
+    only_told = await client.post([{"jsonrpc": "2.0", "method": "notifications/unknown"}])
+    assert (only_told.status_code, only_told.content) == (202, b"")
+    for wrong in ([], [1] * 101):
+        assert (await client.post(wrong)).status_code == 400
+    newer = await connected(running)
+    assert (await newer.post(batch)).status_code == 400
