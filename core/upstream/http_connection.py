@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -64,6 +65,7 @@ class HttpConnector:
     def __init__(self, means: Means, environ: Mapping[str, str]) -> None:
         self.means = means
         self.eras = Eras()
+        self.context: ssl.SSLContext | None = None
         self.legacy: set[Http] = set()  # those that turned out to speak the oldest transport
         self._environ = environ
 
@@ -73,7 +75,7 @@ class HttpConnector:
         assert isinstance(config.transport, Http)
         try:
             place = self._place(config.transport)
-            context = await asyncio.to_thread(trust, self._environ) if place.route.tls else None
+            context = await self._trust() if place.route.tls else None
         except MissingSecret as error:
             return classify.missing_secret(str(error))
         except UnusableProxy as error:
@@ -91,6 +93,13 @@ class HttpConnector:
         older = _Connection(self, config, link, place, opener, terms, legacy=True)
         later = await older.run()
         return later if older.was_ready or link.closing.done() else fault
+
+    async def _trust(self) -> ssl.SSLContext:
+        """One for all servers, for it is large; read anew after a failure, which a person may
+        have mended. Raises OSError."""
+        if self.context is None:
+            self.context = await asyncio.to_thread(trust, self._environ)
+        return self.context
 
     def _place(self, transport: Http) -> Place:
         """Raises MissingSecret, UnusableUrl, UnusableProxy."""
@@ -222,6 +231,8 @@ class _Connection:
         """No connection could be opened. A server that cannot be reached is gone, unless it is
         just answering something."""
         fault = not_connected(self._place.route, error)
+        if fault.code is FaultCode.TLS_FAILED:
+            self._connector.context = None
         asyncio.get_running_loop().call_soon(self.failed, fault, self._talk.peer is not None)
         self._last = fault
         return self._clean(fault.message).rstrip(".")
