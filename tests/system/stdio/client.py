@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -74,14 +74,16 @@ class StdioClient:
 
 
 @asynccontextmanager
-async def stdio(home: Home, *arguments: str) -> AsyncIterator[StdioClient]:
+async def stdio(
+    home: Home, *arguments: str, environ: Mapping[str, str] | None = None
+) -> AsyncIterator[StdioClient]:
     """The bridge, as a client starts it; it must leave with 0 if it is still there at the end."""
     process = await asyncio.create_subprocess_exec(
         *PROGRAM,
         "stdio",
         *arguments,
         *home.flags,
-        env=home.environ,
+        env={**home.environ, **(environ or {})},
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         limit=64 * 1024 * 1024,

@@ -16,7 +16,7 @@ from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 from mcp_types import ElicitResult
 
-from tests.program import PROGRAM, ROOT, START_LIMIT, Home, program
+from tests.program import KEY, PROGRAM, ROOT, START_LIMIT, Home, program
 from tests.system.stdio.client import stdio
 
 EXAMPLE = {"command": sys.executable, "args": ["-m", "tray_app.example_server"]}
@@ -163,6 +163,20 @@ async def test_a_client_that_reads_no_more_ends_it(home: Home) -> None:
     assert process.stdin is not None
     process.stdin.write(b"this is answered\n")
     assert await asyncio.wait_for(process.wait(), START_LIMIT) == 0
+
+
+async def test_an_address_and_a_key_lead_to_an_engine_elsewhere(home: Home) -> None:
+    """--listen names it, MCPPROXY_API_KEY opens it; without the key the client is told."""
+    home.configure({"one": EXAMPLE}, require_mcp_auth=True)
+    async with program(home) as running:
+        await running.ready()
+        there = ("--server", "one", "--listen", running.base.removeprefix("http://"))
+        async with stdio(home, *there) as client:
+            assert "api_key" in (await client.shake_hands())["error"]["message"]
+        async with stdio(home, *there, environ={"MCPPROXY_API_KEY": KEY}) as client:
+            assert "result" in await client.shake_hands()
+            client.ask(1, "tools/list")
+            assert len((await client.answer(1))["result"]["tools"]) == 3
 
 
 async def test_a_server_that_is_not_there_is_named(home: Home) -> None:
