@@ -14,8 +14,9 @@ def main() -> NoReturn:
         from tray_app import example_server
 
         sys.exit(example_server.main())
-    from tray_app import cli
+    from tray_app import cli, last_words
 
+    last_words.install()
     cli.main()
 
 

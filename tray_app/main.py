@@ -187,7 +187,7 @@ class Tray:
             self._shell.notify(text.APPROVALS_LOST, dict(notice.args).get("why", ""))
 
     def _tell(self, sentence: str) -> None:
-        log.info(sentence)
+        log.info("person told", extra={"fields": {"sentence": sentence}})
         self._say(sentence)
 
     # This computer to icon
