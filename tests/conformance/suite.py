@@ -66,17 +66,36 @@ def version() -> str:
 
 
 async def server_half(url: str, revision: str, directory: Path) -> Failures:
-    """Run every scenario that a server must pass against a URL."""
-    await _run("server", "--url", url, "--requirements", revision, "-o", str(directory))
-    return read(directory, required(revision).server)
+    """Run every scenario that a server must pass against a URL; what did not pass.
+
+    The suite waits 0.8 or 1.5 s for some things, which a busy machine may need to itself: what
+    did not pass is run once more, alone.
+    """
+    first, second = directory / "first", directory / "second"
+    await _run("server", "--url", url, "--requirements", revision, "-o", str(first))
+    failed = failing(read(first, required(revision).server))
+    for scenario in failed:
+        chosen = ("--scenario", scenario, "--spec-version", revision)
+        await _run("server", "--url", url, *chosen, "-o", str(second))
+    return failing(read(second, tuple(failed)))
 
 
 async def client_scenario(scenario: str, revision: str, command: str, directory: Path) -> list[str]:
-    """Run one scenario that a client must pass; the suite adds its URL to the command."""
+    """Run one scenario that a client must pass; the suite adds its URL to the command.
+
+    Once more if it did not pass, for the same reason.
+    """
     arguments = ("--scenario", scenario, "--spec-version", revision, "--command", command)
-    said = await _run("client", *arguments, "--verbose", "-o", str(directory))
-    checks = read(directory, (scenario,))[scenario]
-    return checks if said.returncode == 0 or checks else [f"the suite ended so: {said.tail}"]
+    checks: list[str] = []
+    for attempt in ("first", "second"):
+        place = directory / attempt
+        said = await _run("client", *arguments, "--verbose", "-o", str(place))
+        checks = read(place, (scenario,))[scenario]
+        if said.returncode != 0 and not checks:
+            checks = [f"the suite ended so: {said.tail}"]
+        if not checks:
+            break
+    return checks
 
 
 @dataclass(frozen=True, slots=True)

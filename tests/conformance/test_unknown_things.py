@@ -37,7 +37,7 @@ async def met(tmp_path: Path) -> AsyncIterator[tuple[OddServer, Peer]]:
 async def test_unknown_things_pass_both_ways(met: tuple[OddServer, Peer]) -> None:
     """Fields, capabilities, content types, methods, notifications and errors arrive as sent."""
     odd, peer = met
-    for member in ("serverInfo", "instructions"):
+    for member in ("serverInfo", "instructions", "example.com/greeting", "_meta"):
         assert peer.hello[member] == HELLO[member]
     assert peer.hello["capabilities"]["example.com/holograms"] == {"depth": 3}
     assert peer.hello["capabilities"]["extensions"] == HELLO["capabilities"]["extensions"]
