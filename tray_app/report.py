@@ -58,6 +58,8 @@ def status(data: Json) -> str:
         lines.extend(
             f"          {each['path'] or 'file'}: {each['message']}" for each in problem["problems"]
         )
+    if data["storage_problem"]:
+        lines.append(f"Database  {data['storage_problem']}")
     return "\n".join(lines)
 
 
