@@ -35,10 +35,3 @@ def test_a_bug_is_one_sentence_and_its_traceback_is_in_a_file(tmp_path: Path) ->
     assert found is not None
     assert "raise ExceptionGroup" not in told
     assert "Traceback" in Path(found[1]).read_text()
-
-
-def test_without_a_place_for_a_file_the_traceback_is_shown() -> None:
-    """Nothing that helps is lost."""
-    code, told = ended(Path("/dev/null/nowhere"))
-    assert code == 1
-    assert "KeyError: 'colour'" in told
