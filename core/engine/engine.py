@@ -184,9 +184,12 @@ class Engine:
     def _loaded(self, config: Config) -> None:
         if self.snapshot.engine is EnginePhase.STOPPING:
             return  # an edit that was being written when all servers were told to end
-        first = self.snapshot.config.revision == 0
+        before = self.snapshot.config
+        first = before.revision == 0
         self.store.set_config(config)
         self._supervisor.want(config.servers)
+        if config.quarantine_enabled is not before.quarantine_enabled:
+            self._supervisor.show_again(None)
         if not first:
             self.store.notice(NoticeCode.CONFIG_APPLIED, revision=str(config.revision))
 

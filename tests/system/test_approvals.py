@@ -131,6 +131,12 @@ async def test_one_changed_member_blocks_the_tool_until_it_is_approved(
         assert hidden["result"]["isError"]
         found = (await running.get("/api/v1/tools"))["tools"]
         assert [tool["name"] for tool in found] == ["turn"]
+        everything = RawClient(running.http, "/mcp/all")
+        await everything.open()
+        listed = (await everything.ask("tools/list"))["result"]["tools"]
+        assert [tool["name"] for tool in listed] == ["notes__turn"]
+        refused = await everything.ask("tools/call", {"name": "notes__read", "arguments": {}})
+        assert "result" not in refused or refused["result"]["isError"]
 
         diff = await running.get("/api/v1/servers/notes/tools/read/diff")
         assert [change["where"] for change in diff["changes"]] == [where]
@@ -270,7 +276,7 @@ async def _told(lines: AsyncIterator[str]) -> str:
 
 
 async def test_without_quarantine_nothing_waits(turncoat: Turncoat) -> None:
-    """``quarantine_enabled: false`` offers what servers list, as it is."""
+    """``quarantine_enabled: false`` offers what servers list, as it is, and can be taken back."""
     turncoat.home.configure({"notes": turncoat.entry()}, quarantine_enabled=False)
     async with program(turncoat.home) as running:
         await running.ready("notes")
@@ -278,6 +284,9 @@ async def test_without_quarantine_nothing_waits(turncoat: Turncoat) -> None:
         await _call(running, "/mcp/s/notes", "turn")
         await running.until(lambda world: world["servers"]["notes"]["tool_count"] == 3)
         assert await _listed(running) == {"read", "turn", "new"}
+        turncoat.home.configure({"notes": turncoat.entry()}, quarantine_enabled=True)
+        await running.until(lambda world: bool(world["servers"]["notes"]["review"]["hash"]))
+        assert await _listed(running) == {"turn", "new"}
 
 
 def _database(home: Home) -> Path:
