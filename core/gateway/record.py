@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from time import perf_counter
 
 import msgspec
@@ -96,27 +97,27 @@ class Record:
         """A server that exists was not asked, because of ``reason``, one of a few words."""
         self._refused.inc(server, reason)
 
-    def call(self, server: str, tool: str, params: bytes) -> Callable[[Call], str]:
+    def call(self, server: str, tool: str, params: bytes, sent_at: float) -> Callable[[Call], str]:
         """A tool call was sent to a server; what is returned is for when it has ended."""
-        started = perf_counter()
-        tool_label = self._counters.tool_label(server, tool)
+        label = self._counters.tool_label(server, tool)
         trace = trace_id_of(params) if _TRACED in params else ""
+        return partial(self._call_ended, server, tool, label, trace, sent_at)
 
-        def ended(call: Call) -> str:
-            outcome = outcome_of(call)
-            self._calls.inc(server, tool_label, outcome)
-            took = perf_counter() - started
-            if trace:
-                self._durations.observe_traced(trace, took, server, tool_label, outcome)
-            else:
-                self._durations.observe(took, server, tool_label, outcome)
-            if self._journal is not None:
-                reply = call.reply
-                size = len(reply.result) if reply is not None and reply.result else 0
-                self._journal.record(server, tool, outcome, took, size)
-            return outcome
-
-        return ended
+    def _call_ended(
+        self, server: str, tool: str, label: str, trace: str, sent_at: float, call: Call
+    ) -> str:
+        outcome = outcome_of(call)
+        took = perf_counter() - sent_at
+        self._calls.inc(server, label, outcome)
+        if trace:
+            self._durations.observe_traced(trace, took, server, label, outcome)
+        else:
+            self._durations.observe(took, server, label, outcome)
+        if self._journal is not None:
+            reply = call.reply
+            size = len(reply.result) if reply is not None and reply.result else 0
+            self._journal.record(server, tool, outcome, took, size)
+        return outcome
 
 
 class Watched:
@@ -187,7 +188,7 @@ def _says_error(result: bytes | memoryview) -> bool:
     is read once the words were found.
     """
     if len(result) <= 2 * END:
-        whole = bytes(result)
+        whole = result if isinstance(result, bytes) else bytes(result)
         at = whole.find(_NAMED)  # in most results it is not there, or near the end
         if at < 0 or _SAYS_ERROR.search(whole, at) is None:
             return False

@@ -185,7 +185,7 @@ class Router:
         if tool is not None:
             # Clients may name anything; labels are bounded.
             label = tool if tool in session.catalogue.tool_names else "unknown"
-            ended = self._record.call(name, label, params)
+            ended = self._record.call(name, label, params, sent_at)
         if leased:
             ended = self._giving_back(client, name, session, ended)
         asked = method if tool is None else tool

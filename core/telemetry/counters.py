@@ -54,7 +54,7 @@ class Counters:
         )
         self.tool_call_duration = Histogram(
             "tool_call_duration_seconds",
-            "Time from a tool call's arrival to its answer.",
+            "Time from sending a tool call on to its answer, the wait for its turn included.",
             ("server", "tool", "status"),
             (0.001, 0.01, 0.1, 0.5, 1, 2, 5, 10, 30),
         )

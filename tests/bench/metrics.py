@@ -48,7 +48,7 @@ async def measure(scale: Scale) -> list[Row]:
         """All that is recorded of one tool call, its HTTP request included."""
         watched = record.arrived("tools/call")
         asked = Call()
-        ended = record.call("git", "create_issue", PARAMS)
+        ended = record.call("git", "create_issue", PARAMS, 1.0)
         watched.sent(1.0)
         asked.finish(Reply(result=REPLY))
         counters.http_requests.inc("POST", "/mcp", "200")

@@ -61,7 +61,7 @@ def test_a_server_that_keeps_renaming_its_tools_gets_only_so_many_series() -> No
     record = Record(counters)
     for number in range(MOST_TOOLS + 5):
         call = Call()
-        ended = record.call("s", f"tool{number}", b"{}")
+        ended = record.call("s", f"tool{number}", b"{}", 0.0)
         call.finish(Reply(result=b"{}"))
         assert ended(call) == "success"
     assert len(counters.tool_calls.values) == MOST_TOOLS + 1
