@@ -69,7 +69,7 @@ class Asks:
         ask = Ask(method, params, answered)
         self._open[request_id] = ask
         if cause is not None:
-            cause.asks.append(ask)
+            cause.asks = (*cause.asks, ask)
             cause.call.ask(ask)
         elif self.alone is not None:
             self.alone(ask)

@@ -119,10 +119,9 @@ class Multiplexer(Audience):
             raise ConnectionLost("the connection is closing")
         if self._waiting:
             check_room(self._waiting)
-        if self._full is not None:
-            unread = self._loop.time() - self._full_since
-            if unread >= UNREAD_LIMIT:
-                raise TooBusy(f"it has not read its input for {unread:.0f} s")
+        unread = self._loop.time() - self._full_since if self._full is not None else 0.0
+        if unread >= UNREAD_LIMIT:
+            raise TooBusy(f"it has not read its input for {unread:.0f} s")
         limits = self._limits()
         pending = self._new(Call(caller), method, params, limits.timeout)
         pending.timer = self._loop.call_at(pending.due, self._expire, pending)
@@ -263,8 +262,8 @@ class Multiplexer(Audience):
         params = pending.params
         if b'"progressToken"' in params:
             params, pending.token = with_token(params, request_id)
-        if self.hello.stateless:
-            pending.wants_log = LOG_LEVEL in params
+        if LOG_LEVEL in params:
+            pending.wants_log = True
         if not self._outlet.sends_again:
             pending.params = b""
         self._sending = pending
@@ -302,12 +301,13 @@ class Multiplexer(Audience):
             pending.call.fail(CallTimeout(f"no answer to {pending.method}, {why}"))
 
     def _answered(self, request_id: bytes, reply: Reply) -> None:
-        pending = self._in_flight.get(request_id)
+        pending = self._in_flight.pop(request_id, None)
         if pending is None:
             if request_id not in self._abandoned:
                 self._violation("unknown_id", f"an answer to {request_id[:64]!r}, never asked")
             return
-        self._forget(pending)
+        pending.settle()
+        self._endless -= pending.endless
         pending.call.finish(reply)
         if self._hangs:
             self._hangs = 0
@@ -374,7 +374,7 @@ class Multiplexer(Audience):
 
     def _expire(self, pending: Pending) -> None:
         now = self._loop.time()
-        pending.asks = [ask for ask in pending.asks if ask.open]
+        pending.asks = tuple(ask for ask in pending.asks if ask.open)
         if pending.asks:
             pending.heard = now  # a person thinks, so the server waits
         if pending.due > now + TIMER_RESOLUTION:  # progress was reported meanwhile

@@ -95,7 +95,7 @@ class Pending:
         self.asked = self.heard = now
         self.token = b""  # the asker's progress token, as JSON
         self.timer: asyncio.TimerHandle | None = None
-        self.asks: list[Ask] = []  # of the server's, which this request caused
+        self.asks: tuple[Ask, ...] = ()  # of the server's, which this request caused
         self.endless = False  # a stream of notifications: no answer is waited for
         self.wants_log = False
         self.sent_again = False
@@ -110,10 +110,11 @@ class Pending:
         """It is over; questions that nobody needs answered any more are answered so."""
         if self.timer is not None:
             self.timer.cancel()
-        asks, self.asks = self.asks, []
-        for ask in asks:
-            ask.answer(Reply(error=_OVER))
-            ask.withdraw()
+        if self.asks:
+            asks, self.asks = self.asks, ()
+            for ask in asks:
+                ask.answer(Reply(error=_OVER))
+                ask.withdraw()
 
 
 def check_room(waiting: Collection[Pending]) -> None:
