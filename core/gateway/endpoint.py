@@ -91,7 +91,7 @@ class Endpoint:
             for name in batch.changed:
                 self._follow(name)
                 self._tell_of_approvals(name)
-            self._scopes.changed()
+            self._scopes.changed(batch.changed)
         if self._subscription.closed:
             self._clients.close_all()
             self._stateless.parked.close()

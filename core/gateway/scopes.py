@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
@@ -10,11 +10,13 @@ from core.gateway.builtin import Builtin
 from core.gateway.clients import Client, Clients
 from core.gateway.hub import HubSurface
 from core.gateway.interests import Interests
-from core.gateway.merged import Merged
+from core.gateway.merged import Merged, Part
 from core.gateway.router import Router
 from core.gateway.scope import Parts, Scope
 from core.gateway.surface import LISTS_CHANGED, UPDATED
 from core.gateway.transparent import tell_clients
+from core.model.config import Config, ServerName
+from core.model.status import Snapshot
 from core.ports import Cache, ToolSearch
 
 SEARCH_PATH = "/mcp/call"
@@ -73,6 +75,8 @@ class Scopes:
         }
         self._profiles: dict[str, HubSurface] = {}
         self._told: dict[str, tuple[bool, Merged]] = {}
+        self._seen: dict[ServerName, Part] = {}  # what each server offered when last looked at
+        self._config: Config | None = None
         self._searchable: Merged | None = None  # what search was last told of
 
     def resolve(self, path: str) -> HubSurface | None:
@@ -90,11 +94,18 @@ class Scopes:
             self._told[surface.key] = (surface.direct(), scope.merged())
         return surface
 
-    def changed(self) -> None:
-        """Compare with what was last told, and tell the clients of what is other now.
+    def changed(self, names: Iterable[ServerName]) -> None:
+        """Something of these servers, or of the file, is other than before.
 
-        Search learns of it too, so that it is ready before somebody asks.
+        What was last told is compared with what is now, and clients are told of the difference.
+        Search learns of it too, so that it is ready before somebody asks. Servers change often
+        without changing what they offer, and there may be a thousand of them.
         """
+        snapshot = self._router.door.snapshot
+        config, self._config = self._config, snapshot.config
+        offers = [name for name in names if self._offers_else(name, snapshot)]
+        if not offers and config is snapshot.config:
+            return
         everything = self._by_mode.scope.merged()
         if everything is not self._searchable:
             self._searchable = everything
@@ -119,6 +130,16 @@ class Scopes:
                 self._clients.close(client)
             del self._profiles[name]
             self._told.pop(f"p/{name}", None)
+
+    def _offers_else(self, name: ServerName, snapshot: Snapshot) -> bool:
+        status = snapshot.servers.get(name)
+        part = self._parts.get(name, status) if status is not None else None
+        known = self._seen.get(name)
+        if part is None:
+            self._seen.pop(name, None)
+        else:
+            self._seen[name] = part
+        return part is not known
 
     def heard(self, server: str, method: str, params: bytes) -> None:
         """Pass on a notification of a server's that belongs to no request.
