@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 
 from core.approval.canonical import digest, launch_hash, tool_hash
 from core.approval.judging import Accepted, Look, accepted, at_first_sight, compare, review
-from core.approval.rules import flags
 from core.errors import NotAsSeen, NotKept, StorageFailed
 from core.model.approvals import Hold, Judgement, Review
 from core.model.config import ServerConfig, ServerName
@@ -160,7 +159,7 @@ class ApprovalBook:
 
         def look(tool: Tool) -> tuple[Flag, ...]:
             found = self._flags.get(digest(tool.raw))
-            return found if found is not None else flags(tool.name, tool.raw, others)
+            return found if found is not None else _flags(tool, others)
 
         return look
 
@@ -170,7 +169,7 @@ class ApprovalBook:
         self._reading.add(name)
 
         def work() -> dict[bytes, tuple[Flag, ...]]:
-            return {digest(each.raw): flags(each.name, each.raw, others) for each in tools}
+            return {digest(each.raw): _flags(each, others) for each in tools}
 
         def done(found: asyncio.Future[dict[bytes, tuple[Flag, ...]]]) -> None:
             self._reading.discard(name)
@@ -323,6 +322,13 @@ class ApprovalBook:
         for timer in (self._retry, self._reread):
             if timer is not None:
                 timer.cancel()
+
+
+def _flags(tool: Tool, others: Mapping[str, str]) -> tuple[Flag, ...]:
+    # Its many patterns take longer to compile than a start may; servers come after the start.
+    from core.approval.rules import flags
+
+    return flags(tool.name, tool.raw, others)
 
 
 def _unread(

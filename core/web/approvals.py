@@ -7,7 +7,6 @@ import asyncio
 import msgspec
 
 from core.approval.canonical import tool_hash
-from core.approval.difference import difference
 from core.approval.words import visible
 from core.errors import StorageFailed, UnknownServer
 from core.model.config import Http, ServerConfig, ServerName, Setting, Stdio
@@ -142,15 +141,22 @@ async def _compared(site: Site, config: ServerConfig, tool: Tool) -> DiffData:
         before = await site.records.approved(config, tool.name)
     except StorageFailed as error:
         raise Refused(503, "storage", str(error)) from error
-    changes = await asyncio.to_thread(difference, before, tool.raw)
+    changes = await asyncio.to_thread(_changes, before, tool.raw)
     return DiffData(
         config.name,
         tool.name,
         tool.standing,
         tool.hash or tool_hash(tool.raw),
         tuple(FlagJson(flag.rule, flag.where, flag.evidence) for flag in tool.flags),
-        tuple(ChangeJson(change.where, change.lines) for change in changes),
+        changes,
     )
+
+
+def _changes(before: bytes | None, after: bytes) -> tuple[ChangeJson, ...]:
+    """In a thread, which also imports what only this needs."""
+    from core.approval.difference import difference
+
+    return tuple(ChangeJson(each.where, each.lines) for each in difference(before, after))
 
 
 def _runs(config: ServerConfig) -> tuple[tuple[str, ...], tuple[str, ...]]:
