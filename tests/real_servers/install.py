@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import dev
@@ -60,10 +61,12 @@ def install_node() -> None:
 
 def main() -> int:
     try:
-        with dev.Turn():
-            for environment, requirements, what in PYTHON:
-                install_python(environment, requirements, what)
-            install_node()
+        # Each waits for the network most of the time, so that all take little more than one.
+        with dev.Turn(), ThreadPoolExecutor() as pool:
+            jobs = [pool.submit(install_python, *each) for each in PYTHON]
+            jobs.append(pool.submit(install_node))
+            for job in jobs:
+                job.result()
     except dev.SetupProblem as problem:
         dev.say(str(problem))
         return 1
