@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -17,12 +17,15 @@ if TYPE_CHECKING:
 
 PACE = 1.0  # seconds from the first call of a batch to its writing
 AFTER_FAILURE = 5.0
-MOST_WAITING = 10_000  # records; beyond, new ones are lost and counted
+MOST_A_BATCH = 200  # calls kept one by one; what is beyond is only counted
+MOST_WAITING = 5_000  # calls, while the database cannot be written
 TIDY_EVERY = 600.0  # seconds between two looks at age and size, while there are calls
 ENDED_WELL = "success"
 
 
 _Row = tuple[float, str, str, str, float, int]  # when, server, tool, outcome, took, size
+_Used = tuple[int, int, float]  # calls, errors, when last
+_NEVER: _Used = (0, 0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,21 +37,31 @@ class Retention:
 
 
 class Activity:
-    """Implements ``core.ports.Journal``; on the event loop only. Nobody waits for it."""
+    """Implements ``core.ports.Journal``; on the event loop only. Nobody waits for it.
+
+    How often each tool is used is counted in full. Of a flood of calls only so many are kept one
+    by one: writing each down would cost more than the call.
+    """
 
     def __init__(self, database: Database, retention: Callable[[], Retention]) -> None:
-        self.lost = 0  # records that found no room
+        self.lost = 0  # calls that were counted, and not kept one by one
         self._database = database
         self._retention = retention
         self._waiting: list[_Row] = []
+        self._used: dict[tuple[str, str], _Used] = {}
+        self._room = MOST_A_BATCH
         self._timer: asyncio.TimerHandle | None = None
         self._tidied = 0.0
 
     def record(self, server: str, tool: str, outcome: str, took: float, size: int) -> None:
-        if len(self._waiting) >= MOST_WAITING:
+        now = time.time()
+        calls, errors, _ = self._used.get((server, tool), _NEVER)
+        self._used[server, tool] = (calls + 1, errors + (outcome != ENDED_WELL), now)
+        if self._room:
+            self._room -= 1
+            self._waiting.append((now, server, tool, outcome, took, size))
+        else:
             self.lost += 1
-            return
-        self._waiting.append((time.time(), server, tool, outcome, took, size))
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(PACE, self.flush)
 
@@ -58,23 +71,31 @@ class Activity:
             self._timer.cancel()
             self._timer = None
         batch, self._waiting = self._waiting, []
-        if not batch:
+        used, self._used = self._used, {}
+        if not used:
             return
+        self._room = MOST_A_BATCH
         retention = self._due()
         writing = self._database.do(
-            "activity", lambda db: _write(db, batch, retention), writes=True
+            "activity", lambda db: _write(db, batch, used, retention), writes=True
         )
 
         def written(done: asyncio.Future[None]) -> None:
-            if done.cancelled() or done.exception() is None:
-                return
-            kept = [*batch, *self._waiting]
-            self.lost += len(kept[MOST_WAITING:])
-            self._waiting = kept[:MOST_WAITING]
-            if self._timer is None:
-                self._timer = asyncio.get_running_loop().call_later(AFTER_FAILURE, self.flush)
+            if not done.cancelled() and done.exception() is not None:
+                self._take_back(batch, used)
 
         writing.add_done_callback(written)
+
+    def _take_back(self, batch: list[_Row], used: dict[tuple[str, str], _Used]) -> None:
+        """Keep what could not be written, as far as there is room, and try again."""
+        kept = [*batch, *self._waiting]
+        self.lost += len(kept[MOST_WAITING:])
+        self._waiting = kept[:MOST_WAITING]
+        for key, (calls, errors, last) in used.items():
+            more = self._used.get(key, _NEVER)
+            self._used[key] = (calls + more[0], errors + more[1], max(last, more[2]))
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(AFTER_FAILURE, self.flush)
 
     async def calls(self, wanted: Wanted) -> Sequence[KeptCall]:
         """Raises StorageFailed."""
@@ -101,15 +122,14 @@ class Activity:
 
 
 def _write(
-    connection: sqlite3.Connection, batch: Sequence[_Row], retention: Retention | None
+    connection: sqlite3.Connection,
+    batch: Sequence[_Row],
+    used: Mapping[tuple[str, str], _Used],
+    retention: Retention | None,
 ) -> None:
     connection.executemany(
         "INSERT INTO call (at, server, tool, outcome, took, size) VALUES (?, ?, ?, ?, ?, ?)", batch
     )
-    used: dict[tuple[str, str], tuple[int, int, float]] = {}
-    for at, server, tool, outcome, _, _ in batch:
-        calls, errors, _ = used.get((server, tool), (0, 0, 0.0))
-        used[server, tool] = calls + 1, errors + (outcome != ENDED_WELL), at
     connection.executemany(
         "INSERT INTO usage VALUES (?, ?, ?, ?, ?) ON CONFLICT (server, tool) DO UPDATE SET"
         " calls = calls + excluded.calls, errors = errors + excluded.errors,"

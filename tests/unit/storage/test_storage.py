@@ -327,3 +327,15 @@ async def test_very_many_tools_are_read_beside_the_loop_and_wait_until_then(
         async with asyncio.timeout(30):
             await told.wait()
         assert len(one.names(*many, poisoned)) == 1000
+
+
+async def test_of_a_flood_all_are_counted_and_some_are_kept(tmp_path: Path) -> None:
+    """Writing a flood down costs nearly nothing; nobody's use is lost from the counts."""
+    async with kept(tmp_path / "kept.db") as one:
+        for _ in range(5000):
+            one.storage.activity.record("notes", "read", "success", 0.1, 1)
+        (used,) = await one.storage.usage()
+        assert used.calls == 5000
+        calls = await one.storage.calls(Wanted(limit=5000))
+        assert len(calls) == 200
+        assert one.storage.activity.lost == 4800
