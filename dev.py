@@ -28,6 +28,7 @@ OLDEST = (3, 11)
 PARTS = ("run", "test", "check")
 PART_LINE = "# part: "
 CREATED = ".created"
+MAKE_ROOM = "make room (400 MB to run it, 1.5 GB to test it) and repeat."
 
 USAGE = """usage: python3 dev.py VERB [ARGUMENT ...]
 
@@ -144,7 +145,7 @@ def create(environment: Path) -> None:
 
 def enough_space(directory: Path) -> None:
     if shutil.disk_usage(directory).free < 50_000_000:
-        raise SetupProblem(f"the disk of {directory} is full: make room (some 400 MB) and repeat.")
+        raise SetupProblem(f"the disk of {directory} is full: {MAKE_ROOM}")
 
 
 def pip(environment: Path, *arguments: str) -> None:
@@ -346,7 +347,7 @@ def main(arguments: list[str]) -> int:
         return 1
     except OSError as problem:
         if problem.errno == errno.ENOSPC:
-            say(f"the disk of {ROOT} is full: make room (some 400 MB) and repeat.")
+            say(f"the disk of {ROOT} is full: {MAKE_ROOM}")
         else:
             say(f"{problem.filename or ROOT}: {problem.strerror or problem}")
         return 1
