@@ -64,6 +64,7 @@ class ServerSurface:
         self._router = router
         self._interests = interests
         self._known: Session | None = None  # the last one there was
+        self._offered: tuple[Tool, ...] = ()  # of its tools, those people agreed to
         self._schemas: tuple[tuple[Tool, ...], dict[str, object]] = ((), {})
 
     @property
@@ -120,6 +121,9 @@ class ServerSurface:
         if session is None and self._known is not None and self._router.returning(self.name):
             return self._known
         self._known = session or await self._router.reach(self.name)
+        status = self._router.status(self.name)
+        if status is not None:
+            self._offered = status.offered
         return self._known
 
     def _listing(self, catalogue: Catalogue, method: str, *, of_its_own: bool) -> bytes:
@@ -137,9 +141,10 @@ class ServerSurface:
         if method == "tools/list":
             snapshot = self._router.door.snapshot
             status = self._router.status(self.name)
+            if status is not None and status.peer is not None:
+                self._offered = status.offered
             if not of_its_own or snapshot.config.quarantine_enabled:
-                offered = status is not None and status.peer is not None and status.offered
-                entries = (tool.raw for tool in offered or ())
+                entries = (tool.raw for tool in self._offered)
         return b'{"%b":[%b]}' % (LISTED[method].encode(), b",".join(entries))
 
     def _locally(

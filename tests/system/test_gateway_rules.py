@@ -213,3 +213,17 @@ async def test_wrong_use_of_a_built_in_tool_helps_the_model(
     result = await hub.call(tool, arguments)
     assert result["isError"]
     assert words in result["content"][0]["text"]
+
+
+async def test_a_server_that_restarts_is_introduced_and_listed_as_it_was(
+    running: RunningProgram, client: RawClient
+) -> None:
+    """Whoever connects meanwhile gets what was known, and its first call waits for the server."""
+    listed = (await client.ask("tools/list"))["result"]["tools"]
+    assert listed
+    await client.ask("tools/call", {"name": "die", "arguments": {}})
+    other = RawClient(running.http, "/mcp/s/one")
+    hello = await other.open()
+    assert hello["result"]["serverInfo"]["name"] == "faultsrv"
+    assert (await other.ask("tools/list"))["result"]["tools"] == listed
+    assert (await other.call("echo", {"a": 1}))["structuredContent"]["arguments"] == {"a": 1}
