@@ -193,5 +193,5 @@ def _says_error(result: bytes | memoryview) -> bool:
         if at < 0 or _SAYS_ERROR.search(whole, at) is None:
             return False
         return _outcome.decode(whole).is_error
-    ends = (result[:END], result[-END:])
-    return any(_SAYS_ERROR.search(part) is not None for part in ends)
+    view = memoryview(result)  # a payload may be msgspec's, which has no parts
+    return any(_SAYS_ERROR.search(part) is not None for part in (view[:END], view[-END:]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import msgspec
 import pytest
 
 from core.gateway.record import END, Record, outcome_of
@@ -43,7 +44,9 @@ def test_a_result_is_an_error_if_it_says_so(
     result: dict[str, object], outcome: str, separators: tuple[str, str]
 ) -> None:
     """The member counts, not the word in a text or in a nested object; spaces do not matter."""
-    assert ended(Reply(result=json.dumps(result, separators=separators).encode())) == outcome
+    raw = json.dumps(result, separators=separators).encode()
+    for payload in (raw, memoryview(raw), msgspec.Raw(raw)):  # as the connections give it
+        assert ended(Reply(result=payload)) == outcome
 
 
 def test_errors_and_lost_calls_have_outcomes_of_their_own() -> None:
