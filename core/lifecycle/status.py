@@ -143,7 +143,7 @@ def health(
                 admin_state=admin,
                 summary=f"Ready, {_of_tools(peer, review)}",
                 detail=" ".join([_waiting(review), *_texts(peer)]),
-                action=Action.APPROVE,
+                action=Action.NONE if review.unread else Action.APPROVE,
             )
         case Phase.READY:
             concerns = peer.concerns if peer is not None else ()
@@ -206,7 +206,7 @@ def _tools(count: int) -> str:
 def _waiting(review: Review) -> str:
     """What a person is asked for, in a sentence or two."""
     if review.unread:
-        return "What you approved earlier cannot be read just now, so its tools stay hidden."
+        return "Its tools stay hidden until what they say, and what you approved, has been read."
     sentences = []
     if review.changed:
         one = len(review.changed) == 1

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     pass
 
 MOST_READ = 50_000  # tools whose flags are remembered
-READ_AT_ONCE = 128 * 1024  # bytes of tools whose words are read between two turns of the loop
+READ_AT_ONCE = 512 * 1024  # bytes of tools whose words are read between two turns of the loop
 RETRY_AFTER = 5.0  # seconds until what could not be read or written is tried again
 
 log = logging.getLogger(__name__)
