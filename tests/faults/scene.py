@@ -25,6 +25,7 @@ CANARY = "canary"
 GONE = within(2.0)  # seconds after which nothing may be left of a program that ended
 RECOVERY = within(2.0)  # seconds a stdio server gets to be ready once the fault is gone
 LIMIT = 60.0
+UNREAD = "What you approved earlier cannot be read"  # for a moment, when a server is first seen
 
 
 def entry(*mode: str, **settings: object) -> Json:
@@ -111,7 +112,7 @@ class Scene:
 
         def there(world: Json) -> bool:
             server = world["servers"].get(name)
-            if server is None or server["status"] != status:
+            if server is None or server["status"] != status or UNREAD in server["health"]["detail"]:
                 return False
             fault = server["fault"] or {}
             return not code or fault.get("code") == code
