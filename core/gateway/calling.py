@@ -38,21 +38,25 @@ class _Entry(msgspec.Struct, rename="camel"):
 
 
 _entry = msgspec.json.Decoder(_Entry)
-_object = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_any = msgspec.json.Decoder()
+call_tool = msgspec.json.Decoder(CallTool)
 
 
-def arguments_of(asked: CallTool) -> msgspec.Raw:
-    """The arguments as a JSON object. Raises CannotDo."""
+def arguments_of(asked: CallTool) -> tuple[msgspec.Raw, object]:
+    """The arguments as a JSON object, and what it says. Raises CannotDo."""
     if asked.args and asked.args_json:
         raise CannotDo("Give either args or args_json, not both.")
-    raw = bytes(asked.args) or asked.args_json.encode() or b"{}"
-    if raw.startswith(b'"'):  # models often write an object as text
-        raw = msgspec.json.decode(raw, type=str).encode()
+    raw = asked.args or msgspec.Raw(asked.args_json.encode() or b"{}")
     try:
-        _object.decode(raw)
+        value = _any.decode(raw)
+        if isinstance(value, str):  # models often write an object as text
+            raw = msgspec.Raw(value.encode())
+            value = _any.decode(raw)
     except msgspec.DecodeError as error:
         raise CannotDo(f"The arguments must be a JSON object: {error}.") from None
-    return msgspec.Raw(raw)
+    if not isinstance(value, dict):
+        raise CannotDo("The arguments must be a JSON object, in braces.")
+    return raw, value
 
 
 def check_effect(server: str, tool: Tool, called: str) -> None:
@@ -72,12 +76,12 @@ def input_schema(raw: bytes) -> object:
     return msgspec.json.decode(_entry.decode(raw).input_schema)
 
 
-def check_arguments(server: str, tool: Tool, arguments: msgspec.Raw) -> None:
+def check_arguments(server: str, tool: Tool, arguments: object) -> None:
     """Raise CannotDo when the arguments surely do not fit the tool's input schema."""
-    if max(len(tool.raw), len(arguments)) > LARGEST_CHECKED:
+    if len(tool.raw) > LARGEST_CHECKED:
         return
     schema = input_schema(tool.raw)
-    wrong = mistakes(schema, msgspec.json.decode(arguments))
+    wrong = mistakes(schema, arguments)
     if wrong:
         listed = "\n".join(f"- {mistake}" for mistake in wrong)
         takes = signature(schema)

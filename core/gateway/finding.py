@@ -144,10 +144,14 @@ class Finder:
     def tool(self, tool_id: str) -> tuple[str, Tool]:
         """The tool of an id. Raises CannotDo, with what to do instead."""
         server, name = self.parse(tool_id)
+        return server, self.named(server, name)
+
+    def named(self, server: str, name: str) -> Tool:
+        """A tool of a server of the scope. Raises CannotDo, with what to do instead."""
         tool = self._scope.tool(server, name)
-        if tool is not None:
-            return server, tool
-        raise CannotDo(self.why_not(server, name))
+        if tool is None:
+            raise CannotDo(self.why_not(server, name))
+        return tool
 
     def parse(self, tool_id: str) -> tuple[str, str]:
         """Server and tool of an id. Raises CannotDo when it is none, or of no server here."""

@@ -13,8 +13,8 @@ from core.gateway import relabelling
 from core.gateway.builtin import ENTRIES, Builtin
 from core.gateway.calling import (
     CALLS,
-    CallTool,
     arguments_of,
+    call_tool,
     check_arguments,
     check_effect,
     input_schema,
@@ -203,13 +203,13 @@ class HubSurface:
         )
 
     async def _call_found(self, client: Client, call: _Call, params: bytes) -> Running:
-        asked = msgspec.json.decode(call.arguments, type=CallTool)
-        arguments = arguments_of(asked)
-        server, _ = self._finder.parse(asked.name)
+        asked = call_tool.decode(call.arguments)
+        arguments, value = arguments_of(asked)
+        server, name = self._finder.parse(asked.name)
         session = self._router.live(server) or await self._router.reach(server)
-        _, tool = self._finder.tool(asked.name)
+        tool = self._finder.named(server, name)
         check_effect(server, tool, call.name)
-        check_arguments(server, tool, arguments)
+        check_arguments(server, tool, value)
         members = _members.decode(params)  # `_meta`, answers to questions: all of it is passed on
         members["name"] = msgspec.Raw(msgspec.json.encode(tool.name))
         members["arguments"] = arguments

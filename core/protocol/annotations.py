@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import lru_cache
 
 import msgspec
+
+ENTRIES_KEPT = 256  # of the tools looked at last
 
 
 class Effect(StrEnum):
@@ -27,6 +30,7 @@ class _Entry(msgspec.Struct):
 _entry = msgspec.json.Decoder(_Entry)
 
 
+@lru_cache(maxsize=ENTRIES_KEPT)
 def effect_of(entry: bytes) -> Effect:
     """The effect of a tool by its entry in ``tools/list``, with the specification's defaults.
 
