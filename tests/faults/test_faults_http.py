@@ -222,7 +222,7 @@ async def test_f38_a_server_that_dribbles_holds_up_only_its_own_call(part: str) 
         return True
 
     closed = asyncio.Event()
-    async with ready(call_timeout=0.4) as (server, remote):
+    async with ready(call_timeout=3.0) as (server, remote):
         server.script = script
         slow = remote.start({"slow": 1})
         await is_well(remote)
