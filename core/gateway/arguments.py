@@ -32,6 +32,13 @@ _LEFT_TO_THE_SERVER = frozenset(
         *("divisibleBy",),
     ]
 )
+_PLAIN = frozenset(
+    [
+        *("type", "properties", "required", "additionalProperties", "items", "prefixItems"),
+        *("title", "description", "default", "examples", "$schema", "$defs", "definitions"),
+    ]
+)
+"""Keywords that ``_kind``, ``_object`` and ``_array`` see to, and those that demand nothing."""
 _LIMITS: Mapping[str, tuple[str, Callable[[Json, Json], bool]]] = {
     "minimum": ("at least", operator.ge),
     "maximum": ("at most", operator.le),
@@ -90,6 +97,13 @@ class _Check:
             return [Mistake(path, "is not allowed")]
         if not isinstance(schema, dict):
             return []
+        if schema.keys() <= _PLAIN:  # as most are, and then nothing else has to be looked for
+            wrong = self._kind(schema, value, path)
+            if wrong is not None:
+                return [wrong]
+            if isinstance(value, dict):
+                return self._object(schema, value, path, depth)
+            return self._array(schema, value, path, depth) if isinstance(value, list) else []
         if depth and "$id" in schema:
             self._unsure += 1  # its references count from elsewhere
             return []
@@ -122,13 +136,9 @@ class _Check:
     # --- one value ----------------------------------------------------------------------------
 
     def _own(self, schema: dict[str, Json], value: Json, path: str) -> list[Mistake]:
-        kinds = schema.get("type")
-        kinds = [kinds] if isinstance(kinds, str) else kinds
-        if isinstance(kinds, list) and kinds:
-            if not all(isinstance(kind, str) and kind in _TYPES for kind in kinds):
-                self._unsure += 1
-            elif not any(_is(value, kind) for kind in kinds):
-                return [Mistake(path, f"must be {' or '.join(kinds)}, not {_shown(value)}")]
+        wrong = self._kind(schema, value, path)
+        if wrong is not None:
+            return [wrong]
         if isinstance(choices := schema.get("enum"), list):
             self._left -= len(choices) // 16
             if not any(_same(value, choice) for choice in choices):
@@ -146,6 +156,22 @@ class _Check:
         if _is(value, "number"):
             return self._number(schema, value, path)
         return []
+
+    def _kind(self, schema: dict[str, Json], value: Json, path: str) -> Mistake | None:
+        kinds = schema.get("type")
+        if isinstance(kinds, str):
+            kinds = (kinds,)
+        elif not isinstance(kinds, list):
+            return None
+        for kind in kinds:
+            if not isinstance(kind, str) or kind not in _TYPES:
+                self._unsure += 1
+                return None
+            if _is(value, kind):
+                return None
+        if not kinds:
+            return None
+        return Mistake(path, f"must be {' or '.join(kinds)}, not {_shown(value)}")
 
     def _bounds(
         self, schema: dict[str, Json], size: int, names: tuple[str, str], path: str, what: str
