@@ -19,13 +19,13 @@ class Eras:
     def learn(self, config: ServerConfig, talk: Conversation) -> None:
         """Remember how a conversation went that is over.
 
-        A server that ended, or failed in the hand-shake, is next spoken to as if of the older era:
-        some of those end when the first message is not what they expect. If it was known to be of
-        that era, it is asked anew: it may have been updated.
+        A process that ended before it was ready is next spoken to as if of the older era: some of
+        those end when the first message is not what they expect. Where that was done already, or
+        nothing can end of a question, it is asked anew: it may have been updated.
         """
         if talk.peer is None:
-            unknown = self.of(config) is Era.UNKNOWN
-            self._known[config.transport] = Era.STATEFUL if unknown else Era.UNKNOWN
+            ended = self.of(config) is Era.UNKNOWN and isinstance(config.transport, Stdio)
+            self._known[config.transport] = Era.STATEFUL if ended else Era.UNKNOWN
         elif talk.session.hello.stateless:
             self._known[config.transport] = Era.STATELESS
         else:

@@ -130,26 +130,36 @@ async def begin(
     """
     asked = None
     if era is not Era.STATEFUL:
-        session.hello = Hello(LATEST)
-        asked = session.start(DISCOVER, stamp.params(), OURS)
-        reply = await _in_time(asked)
-        if is_spoken(reply.error):  # it asks to be spoken to in a version that we used, or know
-            asked = session.start(DISCOVER, stamp.params(), OURS)
-            reply = await _in_time(asked)
+        asked, reply = await _discover(session, stamp)
         hello = hello_of(reply)
         if hello is not None:
             return _met(session, hello)
-        session.hello = Hello("")
         if hopeless():
             raise BadHandshake(f"it did not answer {DISCOVER}: {_text(reply.error)}")
     try:
         return await shake_hands(session, own)
     except BadHandshake:
-        # One that was slow to start answers both questions late.
-        hello = hello_of(asked.reply) if asked is not None else None
+        if hopeless():
+            raise
+        # One that was slow to start answers both questions late; one that is new here, or only
+        # thought to be of the older era, was not asked yet.
+        late = asked.reply if asked is not None else (await _discover(session, stamp))[1]
+        hello = hello_of(late)
         if hello is None:
             raise
         return _met(session, hello)
+
+
+async def _discover(session: Multiplexer, stamp: Stamp) -> tuple[Call, Reply]:
+    """Ask in the newer era's words; the older era is the one spoken afterwards."""
+    session.hello = Hello(LATEST)
+    asked = session.start(DISCOVER, stamp.params(), OURS)
+    reply = await _in_time(asked)
+    if is_spoken(reply.error):  # it asks to be spoken to in a version that we used, or know
+        asked = session.start(DISCOVER, stamp.params(), OURS)
+        reply = await _in_time(asked)
+    session.hello = Hello("")
+    return asked, reply
 
 
 async def _in_time(call: Call) -> Reply:

@@ -264,6 +264,9 @@ class HttpServer:
                 arguments = request.said["params"].get("arguments", {})
                 told = {"arguments": arguments} if self.wraps else arguments
                 await wire.result(request, {"content": [], "structuredContent": told})
+            case "initialize":
+                error = {"code": -32601, "message": "no such method"}
+                await wire.answer(404, {"jsonrpc": "2.0", "id": request.said["id"], "error": error})
             case "resources/list" | "resources/templates/list":
                 await wire.result(request, {"resources": [], "resourceTemplates": []})
             case _:

@@ -37,7 +37,11 @@ class Remote:
     """A connection in its task; also the ``Link`` it reports through."""
 
     def __init__(
-        self, config: ServerConfig, environ: Mapping[str, str], terms: Terms = SHARED
+        self,
+        config: ServerConfig,
+        environ: Mapping[str, str],
+        terms: Terms = SHARED,
+        connector: HttpConnector | None = None,
     ) -> None:
         self.config = config
         self.closing: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -45,7 +49,7 @@ class Remote:
         self.peers: asyncio.Queue[Peer] = asyncio.Queue()
         self.log: list[str] = []
         self.counters = Counters()
-        self.connector = HttpConnector(
+        self.connector = connector or HttpConnector(
             Means("9", self.counters, lambda config: self.log.append), environ
         )
         self.task = asyncio.create_task(self.connector(config, self, terms))

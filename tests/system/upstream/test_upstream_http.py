@@ -12,7 +12,7 @@ import pytest
 from core.protocol.calls import Ask, Reply
 from core.upstream.conversation import Terms
 from tests.fakes.http_server import STATELESS, Request, Wire, http_server
-from tests.system.upstream.remote import at, reaching
+from tests.system.upstream.remote import Remote, at, reaching
 from tests.system.upstream.talk import LIMIT, answer
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
@@ -315,3 +315,15 @@ async def test_cancelling_is_told_as_the_era_wants_it() -> None:
                 await server.until(lambda: "notifications/cancelled" in server.methods())
             await asyncio.wait_for(closed.wait(), LIMIT)
             assert ("notifications/cancelled" in server.methods()) is not stateless
+
+
+async def test_a_server_that_changed_its_era_is_spoken_to_in_the_new_one() -> None:
+    """What was remembered of it is not held against it when it comes back updated."""
+    async with http_server() as server:
+        first = Remote(at(server.url), {})
+        await first.ready()
+        await first.close()
+        server.stateless = True
+        second = Remote(at(server.url), {}, connector=first.connector)
+        assert (await second.ready()).protocol_version == STATELESS
+        await second.close()
