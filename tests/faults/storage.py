@@ -25,7 +25,7 @@ NAMESPACE = ("unshare", "--user", "--map-root-user", "--mount")
 SMALL = """\
 set -e
 text=$(cat "$0/mcp_config.json" 2>/dev/null || true)
-mount -t tmpfs -o size=256k,mode=700 tmpfs "$0"
+mount -t tmpfs -o size=8m,mode=700 tmpfs "$0"
 [ -z "$text" ] || printf '%s\\n' "$text" >"$0/mcp_config.json"
 """
 FILLED = """\
