@@ -64,11 +64,19 @@ def _command_line(entry: Path) -> bytes:
     return (entry / "cmdline").read_bytes()
 
 
+def _children(task: Path) -> list[str]:
+    """Pids of the children of one thread, which may have ended meanwhile."""
+    try:
+        return (task / "children").read_text().split()
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
 def reapers(program: int) -> list[int]:
     """The children of the program that end its servers when it was itself killed."""
     found = []
     for task in (PROC / str(program) / "task").iterdir():
-        for child in (task / "children").read_text().split():
+        for child in _children(task):
             with suppress(OSError):
                 if b"reaper" in _command_line(PROC / child):
                     found.append(int(child))
@@ -108,9 +116,7 @@ class Footprint:
     def of(cls, pid: int, metrics: str) -> Footprint:
         """``metrics`` is a scrape made just before."""
         proc = PROC / str(pid)
-        children = sum(
-            len((task / "children").read_text().split()) for task in (proc / "task").iterdir()
-        )
+        children = sum(len(_children(task)) for task in (proc / "task").iterdir())
         return cls(
             files=sum(1 for _ in (proc / "fd").iterdir()),
             threads=sum(1 for _ in (proc / "task").iterdir()),

@@ -66,6 +66,7 @@ def _starting(start: str) -> Callable[[str], bool]:
 async def restart_by_click(play: Scene, seat: FakeSeat) -> None:
     """A click in the menu gives the server a new process."""
     pid = play.server("victim")["pid"]
+    await in_the_menu(seat, "victim - ")
     await asyncio.to_thread(seat.choose, "Servers", "victim", "Restart")
     await play.until(lambda world: world["servers"]["victim"]["pid"] not in {pid, None})
     await play.ready("victim")
