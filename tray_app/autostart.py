@@ -68,6 +68,7 @@ class DesktopEntry:
             f"Name={TITLE}",
             "Comment=Keeps MCP servers running",
             f"Exec={' '.join(map(_quoted, command))}",
+            "TryExec=" + command[0].replace("\\", "\\\\"),  # nothing is tried once it is gone
             "Terminal=false",
             "X-GNOME-Autostart-enabled=true",
         )
