@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -12,13 +13,17 @@ from typing import TYPE_CHECKING
 from core.errors import McpProxyError
 from tray_app import desktop, text
 from tray_app.autostart import Autostart, switch
+from tray_app.client import Client
 from tray_app.desktop import DesktopFailure
 from tray_app.help import help_page
-from tray_app.local import App, Local
+from tray_app.local import App, Local, RecentCall
 from tray_app.printable import printable
 
 if TYPE_CHECKING:
     from core.clients.desk import Desk
+
+
+CALLS_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,18 +38,20 @@ class Chores:
     log_path_of: Callable[[str], Path]
     review_of: Callable[[str], str]
     write_report: Callable[[Path], None]
+    recent_calls: Callable[[], tuple[RecentCall, ...]]
     desk: Callable[[], Desk]
     autostart: Autostart
     command: Sequence[str]  # what starts at login
 
     def look(self, local: Local) -> Local:
-        """What is true of the files now; a client's file that cannot be read is left out."""
-        on = self.autostart.is_on()
-        try:
+        """What is true now; a client's file that cannot be read is left out."""
+        local = replace(local, starts_at_login=self.autostart.is_on())
+        with suppress(McpProxyError):  # the database cannot be read, which is told elsewhere
+            local = replace(local, calls=self.recent_calls())
+        with suppress(McpProxyError):  # our own config file cannot be read, likewise
             apps, importable = self._clients()
-        except McpProxyError:  # our own config file cannot be read, which is told elsewhere
-            return replace(local, starts_at_login=on)
-        return replace(local, starts_at_login=on, apps=apps, importable=importable)
+            local = replace(local, apps=apps, importable=importable)
+        return local
 
     def _clients(self) -> tuple[tuple[App, ...], int]:
         from core.clients.candidates import Outcome
@@ -123,3 +130,17 @@ class Chores:
             desktop.copy_text(url, os.environ)
         except DesktopFailure as failure:
             raise DesktopFailure(text.copy_by_hand(url, str(failure))) from failure
+
+
+def recent_calls(client: Client) -> tuple[RecentCall, ...]:
+    """The last few that the engine took down. Raises Failed, NotRunning."""
+    calls = client.get(f"/api/v1/activity?limit={CALLS_SHOWN}")["calls"]
+    return tuple(
+        RecentCall(
+            datetime.fromisoformat(each["at"]),
+            each["server"],
+            each["tool"],
+            each["outcome"] == "success",
+        )
+        for each in calls
+    )

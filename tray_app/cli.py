@@ -191,7 +191,7 @@ def _chores(engine: EngineThread, options: Options, flags: Flags) -> Chores:
 
     from tray_app.autostart import here
     from tray_app.autostart_command import start_command
-    from tray_app.chores import Chores
+    from tray_app.chores import Chores, recent_calls
     from tray_app.client_commands import desk
     from tray_app.doctor import write_bundle
 
@@ -202,6 +202,7 @@ def _chores(engine: EngineThread, options: Options, flags: Flags) -> Chores:
         log_path_of=lambda name: options.server_log(engine.snapshot, name),
         review_of=lambda name: review_of(client, name),
         write_report=lambda file: write_bundle(client, lambda: options, file),
+        recent_calls=lambda: recent_calls(client),
         desk=lambda: desk(flags, engine.snapshot.endpoint),
         autostart=here(Path.home(), os.environ),
         command=start_command(flags),

@@ -15,6 +15,16 @@ class App:
     connected: bool
 
 
+@dataclass(frozen=True, slots=True)
+class RecentCall:
+    """A tool call that has ended."""
+
+    at: datetime
+    server: str
+    tool: str
+    worked: bool
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Local:
     """``starts_at_login`` and ``apps`` are None as long as nobody has looked."""
@@ -22,6 +32,7 @@ class Local:
     snoozed_until: datetime | None = None
     starts_at_login: bool | None = None
     apps: tuple[App, ...] | None = None
+    calls: tuple[RecentCall, ...] = ()  # newest first
     importable: int = 0  # servers of theirs that are not ours yet
 
 

@@ -8,7 +8,7 @@ from datetime import tzinfo
 from core.model.status import EnginePhase, Phase, ServerStatus, Snapshot
 from tray_app import text
 from tray_app.actions import Verb
-from tray_app.local import Local
+from tray_app.local import Local, RecentCall
 from tray_app.rows import Row, problem_line, problem_verbs, servers
 
 ATTENTION_LIMIT = 8
@@ -47,6 +47,9 @@ def menu(
     if statuses:
         yield Row("separator-servers", separator=True)
         yield Row("servers", text.servers(len(statuses)), rows=servers(statuses, zone))
+    calls = tuple(_call(number, call, zone) for number, call in enumerate(local.calls))
+    none = Row("calls/:none", text.NO_CALLS, enabled=False)
+    yield Row("calls", text.RECENT_CALLS, rows=calls or (none,))
     yield from _apps(local)
     yield Row("separator-tools", separator=True)
     yield Row(Verb.OPEN_CONFIG, text.OPEN_CONFIG)
@@ -88,6 +91,11 @@ def _apps(local: Local) -> Iterable[Row]:
         rows.append(Row(f"apps/{Verb.IMPORT}", text.import_servers(local.importable)))
     if rows:
         yield Row("apps", text.connected_apps(connected), rows=tuple(rows))
+
+
+def _call(number: int, call: RecentCall, zone: tzinfo | None) -> Row:
+    words = text.call(call.worked, f"{call.server}:{call.tool}", call.at, zone)
+    return Row(f"calls/:{number}", words, enabled=False)
 
 
 def _snooze(local: Local, zone: tzinfo | None) -> Row:

@@ -114,6 +114,15 @@ def minutes(count: int) -> str:
     return "For 1 hour" if count == 60 else f"For {count // 60} hours"
 
 
+RECENT_CALLS = "Recent calls"
+NO_CALLS = "None yet"
+
+
+def call(worked: bool, tool: str, at: datetime, zone: tzinfo | None) -> str:
+    """A sign that says by its shape how it went, the tool, and when."""
+    return one_line(f"{'✓' if worked else '✗'} {tool}, {at.astimezone(zone):%H:%M:%S}")
+
+
 def connected_apps(titles: Sequence[str]) -> str:
     return one_line(f"Connected apps: {', '.join(titles)}" if titles else "Connect an AI client")
 

@@ -71,6 +71,7 @@ def chores(home: Path) -> Chores:
         log_path_of=lambda name: home / f"server-{name}.log",
         review_of=no_review,
         write_report=lambda file: None,
+        recent_calls=tuple,
         desk=lambda: Desk(home / "mcp_config.json", data, surroundings, ("mcpproxy-tray", "stdio")),
         autostart=DesktopEntry(home),
         command=("mcpproxy-tray",),

@@ -18,6 +18,7 @@ _NOT_FROM_AFAR = {
     Verb.VIEW_LOG,
     Verb.REVIEW,
     Verb.PAUSE,
+    "calls",
     "diagnostics",
 }
 """What is about files of the engine's computer."""

@@ -11,6 +11,7 @@ import pytest
 from tests.fakes import faultsrv
 from tests.fakes.tray_host import ItemReader
 from tests.fakes.tray_seat import Seat
+from tests.mcp_http import wire
 from tests.program import Home, program
 from tests.system.tray.test_tray_attached import until_shown
 from tests.system.tray.test_tray_program import labels
@@ -63,6 +64,22 @@ async def test_an_ai_client_is_connected_and_its_servers_are_taken_over(
         written = json.loads(cursor.read_text())["mcpServers"]
         assert written["mcpproxy"] == {"url": running.endpoint}
         assert not await labels(seat, "Take over")
+
+
+async def test_recent_calls_are_in_the_menu(home: Home, seat: Seat) -> None:
+    """The newest first, those that failed with another sign; seen when the menu is opened."""
+    home.configure({"alpha": {"command": COMMAND, "args": ARGS}})
+    await asyncio.to_thread(seat.start_panel)
+    async with program(home, "run", at(home, seat)) as running:
+        await running.ready()
+        await asyncio.to_thread(seat.icon_appears)
+        async with wire(f"{running.endpoint}/s/alpha") as client:
+            await client.open()
+            for number, name in enumerate(("echo", "no_such_tool"), 1):
+                await client.ask(number, "tools/call", {"name": name, "arguments": {}})
+        await asyncio.to_thread(seat.ask, lambda item: item.about_to_show())
+        await until_shown(seat, "✗ alpha:")  # not while the menu is open: that would make it jump
+        assert await labels(seat, "✓ alpha:echo, ")
 
 
 async def test_all_is_paused_and_resumed(home: Home, seat: Seat) -> None:

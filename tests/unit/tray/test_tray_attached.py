@@ -95,6 +95,8 @@ def test_the_menu_afar_says_what_the_menu_there_says(snapshot: Snapshot) -> None
         Verb.PAUSE,
         Verb.SAVE_REPORT,
         Verb.OPEN_LOGS,
+        "calls",
+        ":none",
         "diagnostics",
     }
 

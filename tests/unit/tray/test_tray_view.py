@@ -204,6 +204,7 @@ def test_healthy_world_has_no_attention_section() -> None:
         "header",
         "separator-servers",
         "servers",
+        "calls",
         "separator-tools",
         ":open-config",
         ":copy-endpoint",
