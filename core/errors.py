@@ -10,6 +10,8 @@
     ├── AlreadyRunning       another instance holds the data directory (exit 3)
     ├── PermissionProblem    a file or directory is not ours to use    (exit 5)
     ├── StorageFailed        the database cannot be read or written
+    ├── RegistryFailed       the registry of servers gave no usable answer
+    │   └── RegistryOff      none is named in the config file
     ├── EngineStopped        the engine no longer takes work
     └── IntentRefused        what was asked for makes no sense
         ├── UnknownServer    no server of that name
@@ -91,6 +93,27 @@ class StorageFailed(McpProxyError):
     """
 
     nothing_kept = False
+
+
+class RegistryFailed(McpProxyError):
+    """The registry of servers gave no usable answer."""
+
+    def __init__(self, host: str, why: str) -> None:
+        super().__init__(
+            f'The registry at {host} {why}. Try again later, or check "registry_url" in the '
+            "config file."
+        )
+
+
+class RegistryOff(RegistryFailed):
+    """Nobody has named a registry, so none is asked."""
+
+    def __init__(self) -> None:
+        McpProxyError.__init__(
+            self,
+            'No registry of servers is asked. To search one, put its address into "registry_url" '
+            'in the config file, such as "https://registry.modelcontextprotocol.io".',
+        )
 
 
 class EngineStopped(McpProxyError):

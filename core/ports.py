@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from core.model.activity import KeptCall, Usage, Wanted
 from core.model.approvals import Judgement
@@ -19,6 +19,9 @@ from core.model.status import ConfigProblem, Peer, Snapshot
 from core.model.tools import Tool
 from core.protocol.annotations import Effect
 from core.protocol.calls import Ask, Session
+
+if TYPE_CHECKING:
+    from core.model.registry import Offers
 
 
 class Timer(Protocol):
@@ -306,3 +309,13 @@ class ToolSearch(Protocol):
 
     def prepare(self, tools: Mapping[str, Sequence[Tool]]) -> None:
         """Learn which tools may soon be searched, all that there are; returns at once."""
+
+
+class Registry(Protocol):
+    """Published servers, to be looked for by words."""
+
+    async def search(self, query: str, limit: int) -> Offers:
+        """What the registry finds, in its order.
+
+        Raises RegistryOff when the config file names no registry, RegistryFailed.
+        """

@@ -10,6 +10,7 @@ import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+from urllib.parse import urlsplit
 
 from core.config.fields import Place, Reading
 from core.config.jsonc import Document, Path
@@ -104,6 +105,7 @@ def read(document: Document, overrides: Overrides) -> Outcome:
             MOST_CHARACTERS,
         ),
         search_model=reading.text(reading.member(root, "search_model")) or "",
+        registry_url=_registry_url(reading, reading.member(root, "registry_url")),
         routing_mode=_routing_mode(reading, reading.member(root, "routing_mode")),
         profiles=read_profiles(reading, reading.member(root, "profiles")),
         quarantine_enabled=_switch(reading, root, "quarantine_enabled"),
@@ -211,6 +213,26 @@ def _routing_mode(reading: Reading, place: Place | None) -> str:
         reading.complain(place.path, f"must be one of {', '.join(ROUTING_MODES)}", place)
         return _DEFAULTS.routing_mode
     return mode
+
+
+def _registry_url(reading: Reading, place: Place | None) -> str:
+    url = reading.text(place)
+    if place is None or not url:
+        return _DEFAULTS.registry_url
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        parts, host = urlsplit(""), ""
+    plain = parts.scheme == "http" and is_loopback(host)
+    whole = not (parts.query or parts.fragment or "@" in parts.netloc) and url.isprintable()
+    if host and whole and (parts.scheme == "https" or plain):
+        return url
+    message = (
+        'expected the https address of a registry, like "https://registry.modelcontextprotocol.io"'
+    )
+    reading.complain(place.path, message, place)
+    return _DEFAULTS.registry_url
 
 
 def _environment(reading: Reading, place: Place | None) -> EnvironmentPolicy:

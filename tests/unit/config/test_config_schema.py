@@ -281,6 +281,19 @@ BAD: list[tuple[str, list[str]]] = [
             "profiles[2].name: another profile has this name",
         ],
     ),
+    *(
+        (
+            f'{{"registry_url": "{url}"}}',
+            [
+                "registry_url: expected the https address of a registry, like "
+                '"https://registry.modelcontextprotocol.io"'
+            ],
+        )
+        for url in (
+            *("registry", "http://registry.example", "https://", "https://me@registry.example"),
+            *("https://[", "https://registry.example?q=1", "https://a:b", "file:///etc/passwd"),
+        )
+    ),
     ('{"tools_limit": 0}', ["tools_limit: must be from 1 to 1000"]),
     ('{"tools_limit": true}', ["tools_limit: expected a whole number, got true"]),
     ('{"tools_limit": 1.5}', ["tools_limit: expected a whole number, got a number"]),
