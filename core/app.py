@@ -31,6 +31,7 @@ from core.model.config import Config, Listen, ServerName
 from core.model.notices import NoticeCode, Severity
 from core.model.status import EnginePhase, Snapshot
 from core.ports import Door
+from core.registry.late import LateRegistry
 from core.search.catalogue import Catalogue
 from core.search.meaning import SentenceModel
 from core.storage.storage import Storage
@@ -199,6 +200,9 @@ async def _serve(
         )
         catalogue = _catalogue(config)
         parts.callback(catalogue.close)
+        registry = LateRegistry(
+            lambda: engine.snapshot.config.registry_url, storage.cache, __version__
+        )
         privates = PrivateConversations(connector, engine)
         parts.push_async_callback(privates.stop)
         gateway = Endpoint(
@@ -207,6 +211,7 @@ async def _serve(
             privates=privates,
             search=catalogue,
             cache=storage.cache,
+            registry=registry,
             journal=storage.activity,
             counters=counters,
             version=__version__,
@@ -223,6 +228,7 @@ async def _serve(
             config=source,
             search=catalogue,
             records=storage,
+            registry=registry,
             counters=counters,
             gateway=gateway.app,
             logs=logs,

@@ -13,6 +13,7 @@ from tray_app import report
 from tray_app.client import PATIENCE
 from tray_app.flags import Flags, everywhere
 from tray_app.printable import printable
+from tray_app.registry_commands import add_published, search
 
 WAITS = f"timeout={PATIENCE:g}"
 
@@ -40,6 +41,7 @@ def servers_list(flags: Flags) -> None:
     "--header", "header", metavar="NAME=VALUE", multiple=True, help="For the URL; repeat."
 )
 @click.option("--working-dir", metavar="DIR", help="Where the command starts.")
+@click.option("--from-registry", metavar="PUBLISHED", help="A name that servers search found.")
 @click.option("--disabled", is_flag=True, help="Write the entry, but do not start it yet.")
 @click.pass_obj
 def add(
@@ -50,12 +52,19 @@ def add(
     env: tuple[str, ...],
     header: tuple[str, ...],
     working_dir: str | None,
+    from_registry: str | None,
     disabled: bool,
 ) -> None:
     """Write a server into the config file: NAME and the command that starts it, or --url.
 
     What belongs to the command comes after --, as in: servers add time -- uvx mcp-server-time
+    With --from-registry it does not run until you have approved it.
     """
+    if from_registry is not None:
+        if command or url is not None or env or header or working_dir:
+            raise click.UsageError("--from-registry goes with NAME alone.")
+        add_published(flags, name, from_registry)
+        return
     if bool(command) == (url is not None):
         raise click.UsageError("Give either a command, after --, or --url.")
     entry: dict[str, object] = {"name": name}
@@ -124,6 +133,9 @@ def logs(flags: Flags, name: str, tail: int, follow: bool) -> None:
         return
     data = flags.client().get(path)
     flags.show(data, lambda log: "\n".join(log["lines"]) or f"{name} has written nothing yet.")
+
+
+servers.add_command(search)
 
 
 def _show(kind: str, data: Any, *, as_json: bool) -> None:

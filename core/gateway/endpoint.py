@@ -19,7 +19,7 @@ from core.gateway.streamable import Gateway
 from core.gateway.surface import LISTS_CHANGED, Surface
 from core.gateway.transparent import ServerSurface, tell_clients
 from core.model.config import ServerName
-from core.ports import Cache, Door, Journal, Privates, Sessions, ToolSearch
+from core.ports import Cache, Door, Journal, Privates, Registry, Sessions, ToolSearch
 from core.protocol.calls import Session
 from core.telemetry.counters import Counters
 
@@ -37,6 +37,7 @@ class Endpoint:
         privates: Privates,
         search: ToolSearch,
         cache: Cache,
+        registry: Registry,
         counters: Counters,
         version: str,
         journal: Journal | None = None,
@@ -56,7 +57,7 @@ class Endpoint:
             version,
             self._clients,
             self._interests,
-            Management(door, text_result).tools,
+            Management(door, registry, text_result).tools,
         )
         self._surfaces: dict[str, ServerSurface] = {}
         self._followed: dict[str, tuple[Session, Callable[[], None]]] = {}

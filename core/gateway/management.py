@@ -7,24 +7,46 @@ person has seen the whole command. No operation approves, releases, or shows log
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from core.errors import ConfigError, ConfigNotWritten, EngineStopped, IntentRefused
+from core.errors import (
+    ConfigError,
+    ConfigNotWritten,
+    EngineStopped,
+    IntentRefused,
+    RegistryFailed,
+)
 from core.gateway.builtin import Builtin, Entry
 from core.gateway.finding import CannotDo
 from core.model.config import Config, ServerName
 from core.model.intents import AddServers, Intent, RemoveServer, RestartServer, SetEnabled
 from core.model.status import ServerStatus
 from core.model.tools import Standing
-from core.ports import Door
+from core.ports import Door, Registry
 
+if TYPE_CHECKING:
+    from core.model.registry import Offer, Way
+
+MOST_OFFERS = 10  # servers that a search of the registry tells of
 LONGEST_WORDS = 300  # characters of what a server or its settings say about a problem
 
 _TEXT = {"type": "string"}
 _TEXTS = {"type": "array", "items": _TEXT}
 _SETTINGS = {"type": "object", "additionalProperties": _TEXT}
+
+_OPERATIONS = ("list", "add", "remove", "enable", "disable", "restart")
+_PROPERTIES = {
+    "operation": {"enum": [*_OPERATIONS]},
+    "name": _TEXT,
+    "command": {**_TEXT, "description": "add: program to start"},
+    "args": _TEXTS,
+    "env": _SETTINGS,
+    "working_dir": _TEXT,
+    "url": {**_TEXT, "description": "add: address, instead of command"},
+    "headers": _SETTINGS,
+}
 
 UPSTREAM_SERVERS: Entry = {
     "name": "upstream_servers",
@@ -33,19 +55,25 @@ UPSTREAM_SERVERS: Entry = {
     "does not run until a person approves it.",
     "inputSchema": {
         "type": "object",
-        "properties": {
-            "operation": {"enum": ["list", "add", "remove", "enable", "disable", "restart"]},
-            "name": _TEXT,
-            "command": {**_TEXT, "description": "add: program to start"},
-            "args": _TEXTS,
-            "env": _SETTINGS,
-            "working_dir": _TEXT,
-            "url": {**_TEXT, "description": "add: address, instead of command"},
-            "headers": _SETTINGS,
-        },
+        "properties": _PROPERTIES,
         "required": ["operation"],
     },
     "annotations": {"readOnlyHint": False, "destructiveHint": True, "openWorldHint": False},
+}
+SEARCHABLE_SERVERS: Entry = {
+    **UPSTREAM_SERVERS,
+    "description": "List the MCP servers behind this endpoint, search the registry for others, or "
+    "change them. An added server does not run until a person approves it.",
+    "inputSchema": {
+        "type": "object",
+        "properties": {
+            **_PROPERTIES,
+            "operation": {"enum": [*_OPERATIONS, "search_registry"]},
+            "query": {**_TEXT, "description": "search_registry: part of a name"},
+        },
+        "required": ["operation"],
+    },
+    "annotations": {"readOnlyHint": False, "destructiveHint": True, "openWorldHint": True},
 }
 QUARANTINE_SECURITY: Entry = {
     "name": "quarantine_security",
@@ -65,8 +93,9 @@ QUARANTINE_SECURITY: Entry = {
 
 
 class _Servers(msgspec.Struct):
-    operation: Literal["list", "add", "remove", "enable", "disable", "restart"]
+    operation: Literal["list", "add", "remove", "enable", "disable", "restart", "search_registry"]
     name: str = ""
+    query: str = ""
     command: str = ""
     args: list[str] = []
     env: dict[str, str] = {}
@@ -87,17 +116,20 @@ _quarantine = msgspec.json.Decoder(_Quarantine)
 class Management:
     """``tools`` gives those that the config file leaves switched on."""
 
-    def __init__(self, door: Door, result: Callable[[str], bytes]) -> None:
+    def __init__(self, door: Door, registry: Registry, result: Callable[[str], bytes]) -> None:
         """``result`` makes a tool result of a text, within the limit for all answers."""
         self._door = door
+        self._registry = registry
         self._result = result
-        self._tools = (
-            _builtin(UPSTREAM_SERVERS, self._upstream_servers),
-            _builtin(QUARANTINE_SECURITY, self._quarantine_security),
-        )
+        quarantine = _builtin(QUARANTINE_SECURITY, self._quarantine_security)
+        self._tools = (_builtin(UPSTREAM_SERVERS, self._upstream_servers), quarantine)
+        self._searching = (_builtin(SEARCHABLE_SERVERS, self._upstream_servers), quarantine)
 
     def tools(self) -> tuple[Builtin, ...]:
-        return () if self._door.snapshot.config.disable_management else self._tools
+        config = self._door.snapshot.config
+        if config.disable_management:
+            return ()
+        return self._searching if config.registry_url else self._tools
 
     # --- upstream_servers ---------------------------------------------------------------------
 
@@ -106,6 +138,8 @@ class Management:
         if asked.operation == "list":
             servers = [_shown(each) for each in self._door.snapshot.servers.values()]
             return self._answer({"servers": servers})
+        if asked.operation == "search_registry":
+            return await self._search_registry(asked.query or asked.name)
         if not asked.name:
             raise CannotDo(f"{asked.operation} wants the name of a server.")
         name = ServerName(asked.name)
@@ -132,6 +166,18 @@ class Management:
                     raise CannotDo(f"{name} waits for a person's approval; only that enables it.")
                 await self._submit(SetEnabled(name, asked.operation == "enable"))
         return self._answer({asked.operation: name, "accepted": True})
+
+    async def _search_registry(self, query: str) -> bytes:
+        if not query.strip():
+            raise CannotDo("search_registry wants a query: part of the server's name.")
+        try:
+            found = await self._registry.search(query, MOST_OFFERS)
+        except RegistryFailed as error:
+            raise CannotDo(str(error)) from None
+        answer: dict[str, object] = {"found": list(map(_offered, found.offers))}
+        if found.more:
+            answer["more"] = "There are others; search with more words."
+        return self._answer(answer)
 
     async def _submit(self, intent: Intent) -> None:
         """Raises CannotDo with the engine's reason."""
@@ -185,6 +231,25 @@ def _entry(asked: _Servers) -> dict[str, object]:
         own = {"url": asked.url, "headers": asked.headers}
     own = {key: value for key, value in own.items() if value}
     return {**own, "enabled": False, "quarantined": True}
+
+
+def _offered(offer: Offer) -> dict[str, object]:
+    """With what ``add`` would need for each way to have it."""
+    shown: dict[str, object] = {
+        "name": offer.name,
+        "version": offer.version,
+        "description": offer.description,
+        "add": [_proposed(offer.called, way) for way in offer.ways],
+        "unusable": offer.unusable,
+        "warning": offer.warning,
+    }
+    return {key: value for key, value in shown.items() if value}
+
+
+def _proposed(called: str, way: Way) -> dict[str, object]:
+    entry = {key: value for key, value in way.entry.items() if key != "protocol"}
+    wanted = [f"{need.variable}: {need.description}" for need in way.needs if need.required]
+    return {"name": called, **entry, **({"person_sets": wanted} if wanted else {})}
 
 
 def _shown(status: ServerStatus) -> dict[str, object]:

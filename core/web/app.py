@@ -10,7 +10,7 @@ from time import perf_counter
 from urllib.parse import parse_qsl
 
 from core.asgi import ASGIApp, ClientGone, Header, Message, Receive, Scope, Send, while_connected
-from core.ports import ConfigText, Doctor, Door, Privates, Records, Sessions, ToolSearch
+from core.ports import ConfigText, Doctor, Door, Privates, Records, Registry, Sessions, ToolSearch
 from core.telemetry.counters import Counters
 from core.telemetry.logging import Logs, fields
 from core.web import guard
@@ -50,6 +50,7 @@ def create_apps(
     config: ConfigText,
     search: ToolSearch,
     records: Records,
+    registry: Registry,
     counters: Counters,
     gateway: ASGIApp,
     logs: Logs,
@@ -62,6 +63,7 @@ def create_apps(
         config=config,
         search=search,
         records=records,
+        registry=registry,
         loopback=Loopback(gateway, version),
         events=Events(door),
         exporter=Exporter(counters, sessions, privates, search, version),

@@ -23,6 +23,7 @@ from core.web import (
     logs,
     metrics,
     openapi,
+    registry,
     servers,
     tools,
     wire,
@@ -286,6 +287,14 @@ ROUTES: tuple[Route[Site], ...] = (
         "Call a tool by its id, server:tool.",
         data=tools.CallData,
         body=tools.CallBody,
+    ),
+    Route(
+        "GET",
+        "/api/v1/registry",
+        registry.find,
+        "Published servers, if the config file names a registry.",
+        data=registry.OffersData,
+        query=registry.QUERY,
     ),
     Route(
         "GET",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from core.ports import ConfigText, Doctor, Door, Records, ToolSearch
+from core.ports import ConfigText, Doctor, Door, Records, Registry, ToolSearch
 from core.telemetry.logging import Logs
 from core.web.encoded import EncodedServers
 from core.web.loopback import Loopback
@@ -19,6 +19,7 @@ class Site:
     config: ConfigText
     search: ToolSearch
     records: Records
+    registry: Registry
     loopback: Loopback
     events: Events
     exporter: Exporter

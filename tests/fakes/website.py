@@ -24,6 +24,7 @@ from core.model.status import ConfigProblem, Peer
 from core.model.tools import Tool
 from core.ports import Clock, Link
 from core.protocol.calls import Call, Catalogue, Hello, Notify
+from core.registry.late import LateRegistry
 from core.search.catalogue import Catalogue as Search
 from core.storage.storage import Storage
 from core.telemetry.counters import Counters
@@ -243,6 +244,7 @@ async def website(
                 config=source,
                 search=Search(),
                 records=storage,
+                registry=LateRegistry(lambda: "", storage.cache, "1.2.3"),
                 counters=counters,
                 gateway=gateway,
                 logs=logs,
