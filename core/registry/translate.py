@@ -13,11 +13,11 @@ from urllib.parse import urlsplit
 from core.model.config import SERVER_NAME_PATTERN
 from core.model.registry import Offer, Way
 from core.registry.document import Argument, Listed, Package, Remote
-from core.registry.values import Unusable, Values
+from core.registry.values import VARIABLE, Unusable, Values, plain
 
-LONGEST_DESCRIPTION = 300
 DELETED, DEPRECATED = "deleted", "deprecated"
 
+_PUBLISHED = re.compile(r"[A-Za-z0-9.-]{1,100}/[A-Za-z0-9._-]{1,100}")  # server.schema.json
 _VERSION = re.compile(r"v?[0-9][A-Za-z0-9.+!_-]{0,99}")
 _NAMES = {
     "npm": re.compile(r"(?:@[a-z0-9~][a-z0-9._~-]*/)?[A-Za-z0-9~][A-Za-z0-9._~-]*"),
@@ -32,9 +32,11 @@ _HEADER = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110, §5.6.2
 
 
 def offer(listed: Listed) -> Offer | None:
-    """None for what was taken out of the registry."""
+    """None for what was taken out of the registry, or has no name that one may have."""
     server, official = listed.server, listed.meta.official
     if official.status == DELETED or not official.is_latest:
+        return None
+    if not _PUBLISHED.fullmatch(server.name):
         return None
     called = local_name(server.name)
     ways, unusable = [], []
@@ -50,13 +52,13 @@ def offer(listed: Listed) -> Offer | None:
             unusable.append(f"{remote.type[:40]}: {why}.")
     warning = ""
     if official.status == DEPRECATED:
-        said = " ".join(official.status_message.split())[:LONGEST_DESCRIPTION]
+        said = plain(official.status_message)
         warning = f"Deprecated by its publisher{f': {said}' if said else '.'}"
     return Offer(
-        name=server.name[:200],
+        name=server.name,
         called=called,
-        version=server.version[:100],
-        description=" ".join(server.description.split())[:LONGEST_DESCRIPTION],
+        version=plain(server.version),
+        description=plain(server.description),
         ways=tuple(ways),
         unusable=tuple(unusable),
         warning=warning,
@@ -87,6 +89,8 @@ def _package(package: Package, called: str) -> Way:
     }
     always = list(_ALWAYS.get(runner, ()))
     own = _arguments(package.runtime_arguments, values, flags=True)
+    if kind == "oci":
+        own = _without_secrets(own, env)
     args = always + [each for each in own if each not in always and each != "--yes"]
     if kind == "oci":
         args += [part for name in env for part in ("-e", name)]
@@ -141,6 +145,20 @@ def _arguments(arguments: Iterable[Argument], values: Values, *, flags: bool) ->
         value = values.value(each, each.value_hint or name)
         found += [] if value is None else [name, value]
     return found
+
+
+def _without_secrets(arguments: list[str], env: dict[str, str]) -> list[str]:
+    """Variables of a container that are references, moved to where other users cannot see them."""
+    kept: list[str] = []
+    for argument in arguments:
+        name, equals, value = argument.partition("=")
+        option = bool(kept) and kept[-1] in ("-e", "--env") and equals == "="
+        if option and VARIABLE.fullmatch(name) and "${" in value:
+            env[name] = value
+            kept.pop()
+        else:
+            kept.append(argument)
+    return kept
 
 
 def _remote(remote: Remote, called: str) -> Way:

@@ -13,9 +13,10 @@ from core.model.registry import Need
 from core.registry.document import Named, Variable
 
 LONGEST = 2000  # characters of one value
+LONGEST_WORDS = 300  # characters of a description
 _BRACES = re.compile(r"\{([A-Za-z_][A-Za-z0-9_.-]{0,99})\}")
 _NO_NAME = re.compile(r"[^A-Z0-9]+")
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 class Unusable(Exception):
@@ -38,7 +39,7 @@ class Values:
 
         ``own_name``: the server looks for the variable by that very name.
         """
-        if own_name and not _VARIABLE.fullmatch(named.name):
+        if own_name and not VARIABLE.fullmatch(named.name):
             raise Unusable(f"{named.name[:60]!r} is no name of an environment variable")
         return self.value(named, named.name, named.name if own_name else "")
 
@@ -74,12 +75,12 @@ class Values:
     def _needed(self, value: Variable, called: str, variable: str) -> str | None:
         if value.is_required:
             return self._reference(value, called, variable)
-        self.needs.append(Need(called, value.description, False, value.is_secret))
+        self.needs.append(Need(called, plain(value.description), False, value.is_secret))
         return None
 
     def _reference(self, value: Variable, called: str, variable: str) -> str:
         name = variable or f"{self._prefix}_{variable_name(called)}"
-        need = Need(called, value.description, True, value.is_secret, name)
+        need = Need(called, plain(value.description), True, value.is_secret, name)
         if need not in self.needs:
             self.needs.append(need)
         return f"${{env:{name}}}"
@@ -89,6 +90,11 @@ def variable_name(text: str) -> str:
     """What an environment variable for it may be called."""
     name = _NO_NAME.sub("_", text.upper()).strip("_")
     return name if name[:1].isalpha() else f"MCP_{name}".rstrip("_")
+
+
+def plain(text: str) -> str:
+    """Words of strangers for people and models: in one line, not long, and nothing invisible."""
+    return "".join(each for each in " ".join(text.split()) if each.isprintable())[:LONGEST_WORDS]
 
 
 def _check(text: str) -> None:

@@ -63,6 +63,7 @@ def test_every_key_is_read() -> None:
     config = good(
         """{
         "listen": "0.0.0.0:9090", "api_key": "k", "require_mcp_auth": true, "tools_limit": 5,
+        "registry_url": "https://registry.example/of/ours",
         "call_tool_timeout": "1m",
         "environment": {"inherit_system_safe": false, "allowed_system_vars": ["A", "B"],
                         "custom_vars": {"C": "${env:D}"}},
@@ -82,6 +83,7 @@ def test_every_key_is_read() -> None:
         api_key="k",
         require_mcp_auth=True,
         tools_limit=5,
+        registry_url="https://registry.example/of/ours",
         environment=EnvironmentPolicy(
             inherit_system_safe=False,
             allowed_system_vars=("A", "B"),
@@ -294,6 +296,7 @@ BAD: list[tuple[str, list[str]]] = [
             *("https://[", "https://registry.example?q=1", "https://a:b", "file:///etc/passwd"),
         )
     ),
+    ('{"registry_url": 5}', ["registry_url: expected a string, got a number"]),
     ('{"tools_limit": 0}', ["tools_limit: must be from 1 to 1000"]),
     ('{"tools_limit": true}', ["tools_limit: expected a whole number, got true"]),
     ('{"tools_limit": 1.5}', ["tools_limit: expected a whole number, got a number"]),

@@ -235,6 +235,46 @@ def test_deleted_entries_are_hidden_and_deprecated_ones_marked() -> None:
     assert offer(entries[0]) is None
 
 
+@pytest.mark.parametrize("name", ["a/b; rm -rf ~", "a", "a/b/c", "a/\u202eb", ""])
+def test_what_has_no_proper_name_is_left_out(name: str) -> None:
+    """A name is shown inside a command to copy, so it holds nothing that a shell would read."""
+    entries, _ = read_page(page(listed({**WEATHER, "name": name})))
+    assert offer(entries[0]) is None
+
+
+def test_words_are_shown_plainly() -> None:
+    """Descriptions lose what is invisible, and are not long."""
+    found = offered({**WEATHER, "description": "Sun\u200b\u202e and\x1b[2J\nrain " + "x" * 999})
+    assert found.description.startswith("Sun and[2J rain xxx")
+    assert len(found.description) == 300
+
+
+def test_a_containers_secret_is_not_on_its_command_line() -> None:
+    """A variable given as an option is passed through the environment if it is a reference."""
+    own = [
+        {
+            "type": "named",
+            "name": "-e",
+            "value": "TOKEN={token}",
+            "variables": {"token": {"isSecret": True}},
+        },
+        {"type": "named", "name": "-e", "value": "PORT=80"},
+    ]
+    server = package(registryType="oci", identifier="acme/db:1", runtimeArguments=own)
+    (way,) = offered(server).ways
+    assert way.entry == {
+        "command": "docker",
+        "args": ["run", "-i", "--rm", "-e", "PORT=80", "-e", "TOKEN", "acme/db:1"],
+        "env": {"TOKEN": "${env:C_TOKEN}"},
+    }
+
+
+@given(st.text(max_size=80))
+def test_every_name_gives_a_name_of_ours(name: str) -> None:
+    """Whatever a server is called, what it could be called here is allowed."""
+    assert SERVER_NAME_PATTERN.fullmatch(local_name(name))
+
+
 def test_a_broken_entry_hides_no_other() -> None:
     """What is not as agreed is left out; null counts as absent."""
     absent = {**WEATHER, "packages": None, "title": None}
@@ -259,7 +299,7 @@ VARIABLES = st.fixed_dictionaries(
 NAMED = st.builds(lambda name, rest: {"name": name, "type": "named", **rest}, TEXTS, VARIABLES)
 SERVERS = st.builds(
     lambda name, kind, what, version, arguments, env, url: {
-        "name": name,
+        "name": f"a.b/{name}",
         "packages": [
             {
                 "registryType": kind,
@@ -271,7 +311,7 @@ SERVERS = st.builds(
         ],
         "remotes": [{"type": "sse", "url": url, "headers": env}],
     },
-    TEXTS,
+    st.text("aZ.-_0", min_size=1, max_size=100),
     st.sampled_from(["npm", "pypi", "oci"]),
     TEXTS,
     TEXTS | st.just("1.0"),
@@ -285,7 +325,7 @@ SERVERS = st.builds(
 def test_whatever_is_published_our_file_can_take_it(server: Json) -> None:
     """Every way that is offered is an entry without problems, under the name it is given."""
     found = offered(server)
-    assert SERVER_NAME_PATTERN.fullmatch(local_name(server["name"]))
+    assert SERVER_NAME_PATTERN.fullmatch(found.called)
     for way in found.ways:
         text = json.dumps({"mcpServers": {found.called: dict(way.entry)}})
         assert read(parse(text), Overrides()).problems == ()
