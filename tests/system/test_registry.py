@@ -36,7 +36,7 @@ async def test_a_registry_is_searched_and_what_it_has_is_added_for_review(home: 
             code, out, _ = await home.command("servers", "search", "weather")
             assert code == 0
             assert "runs  npx -y @acme/weather-mcp@1.4.2 --units metric" in out
-            assert "needs WEATHER_API_KEY (Key of your account)" in out
+            assert "needs the environment variable WEATHER_API_KEY (Key of your account)" in out
             assert len(registry.asked) == 1
 
             code, out, _ = await home.command("servers", "add", "sky", "--from-registry", NAME)

@@ -296,7 +296,10 @@ BAD: list[tuple[str, list[str]]] = [
             *("https://[", "https://registry.example?q=1", "https://a:b", "file:///etc/passwd"),
         )
     ),
-    ('{"registry_url": 5}', ["registry_url: expected a string, got a number"]),
+    (
+        '{"registry_url": 5}',
+        ["registry_url: expected a string, got a number: put it in double quotes"],
+    ),
     ('{"tools_limit": 0}', ["tools_limit: must be from 1 to 1000"]),
     ('{"tools_limit": true}', ["tools_limit: expected a whole number, got true"]),
     ('{"tools_limit": 1.5}', ["tools_limit: expected a whole number, got a number"]),
