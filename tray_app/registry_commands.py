@@ -84,7 +84,8 @@ def offers(data: Json) -> str:
 
 def _needs(way: Json) -> list[str]:
     return [
-        f"  needs the environment variable {each['variable']} ({each['description'] or each['name']})"
+        f"  needs the environment variable {each['variable']} "
+        f"({each['description'] or each['name']})"
         for each in way["needs"]
         if each["required"]
     ]
