@@ -69,7 +69,10 @@ TRICKS = {
         "Transfer-Encoding: chunked\r\n\r\nzz\r\nabc\r\n",
         {"400", ""},
     ),
-    "10k headers": ("GET /healthz HTTP/1.1\r\n%H" + "X: 1\r\n" * 10_000 + "\r\n", {"400", "431"}),
+    "10k headers": (
+        "GET /healthz HTTP/1.1\r\n%H" + "X: 1\r\n" * 10_000 + "\r\n",
+        {"400", "431", ""},
+    ),
     "no HTTP": ("\x16\x03\x01\x02" * 100 + "\r\n\r\n", {"400"}),
 }
 PIPELINED = (

@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from dbus_fast import Message
+from dbus_fast.aio import MessageBus
 
 from tests.fakes.tray_desktop import TrayDesktop
 from tests.fakes.tray_engine import status
@@ -56,13 +58,31 @@ async def dunst(tray_desktop: TrayDesktop) -> AsyncIterator[Dunst]:
     process = await asyncio.create_subprocess_exec(
         "dunst", env=tray_desktop.env, stderr=asyncio.subprocess.DEVNULL
     )
-    daemon = Dunst(tray_desktop)
-    await daemon.until_displayed(0)
     try:
-        yield daemon
+        await _owned(tray_desktop.address)
+        yield Dunst(tray_desktop)
     finally:
         process.kill()
         await process.wait()
+
+
+async def _owned(address: str) -> None:
+    """Wait until the daemon has its name: asked before, the bus would start another one."""
+    bus = await MessageBus(address).connect()
+    asked = Message(
+        destination="org.freedesktop.DBus",
+        path="/org/freedesktop/DBus",
+        interface="org.freedesktop.DBus",
+        member="NameHasOwner",
+        signature="s",
+        body=["org.freedesktop.Notifications"],
+    )
+    async with asyncio.timeout(LIMIT):
+        answer = await bus.call(asked)
+        while answer is None or not answer.body[0]:
+            answer = await bus.call(asked)
+    bus.disconnect()
+    await bus.wait_for_disconnect()
 
 
 async def test_a_notification_is_shown_used_and_taken_back(
