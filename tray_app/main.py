@@ -105,6 +105,7 @@ class Tray:
         self._rendered_at = -RENDER_PACE
         self._render_is_due = False
         self._looked_at = -LOOK_PACE
+        self._look_is_due = False
         self._alerts = Alerts(time.monotonic())
         self._alerts_asked_for = 0.0
         self._ahead = _ahead()
@@ -194,10 +195,19 @@ class Tray:
 
     def _look(self) -> None:
         """See what other programs' files say now, and show that."""
-        now = time.monotonic()
-        if self._chores is None or now - self._looked_at < LOOK_PACE:
+        if self._chores is None or self._look_is_due:
             return
-        self._looked_at = now
+        wait = self._looked_at + LOOK_PACE - time.monotonic()
+        if wait > 0:
+            self._look_is_due = True
+            self._shell.ui.later(wait, self._look_now)
+        else:
+            self._look_now()
+
+    def _look_now(self) -> None:
+        assert self._chores is not None
+        self._look_is_due = False
+        self._looked_at = time.monotonic()
         look = self._chores.look
 
         def looked() -> None:

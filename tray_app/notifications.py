@@ -36,7 +36,8 @@ class Notifications:
         self._clicked = clicked
         self._bus: SessionBus | None = None
         self._shown: dict[int, Alert] = {}  # by the daemon's number
-        self._wanted: dict[str, Alert] = {}  # by our id; those that were not taken back
+        self._wanted: dict[str, Alert] = {}  # by our id; shown soon, and not taken back
+        self._early: set[int] = set()  # used before the daemon's answer was read
 
     def use(self, bus: SessionBus) -> None:
         self._bus = bus
@@ -84,6 +85,8 @@ class Notifications:
         match message.member, message.body:
             case "ActionInvoked", [int(number), str()] if number in self._shown:
                 self._clicked(self._shown[number].row_id)
+            case "ActionInvoked", [int(number), str()] if self._wanted:
+                self._early.add(number)
             case "NotificationClosed", [int(number), int()]:
                 self._shown.pop(number, None)
 
@@ -97,8 +100,12 @@ class Notifications:
         number = int(answer.body[0])
         if self._wanted.pop(alert.id, None) is alert:
             self._shown[number] = alert
+            if number in self._early:
+                self._clicked(alert.row_id)
         else:
             self._close(number)
+        if not self._wanted:
+            self._early.clear()
 
     def _close(self, number: int) -> None:
         self._shown.pop(number, None)

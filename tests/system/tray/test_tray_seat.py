@@ -23,11 +23,18 @@ def test_icon_is_shown_and_menu_tells_the_state(seat: Seat) -> None:
         seat.icon_appears()
         assert seat.ask(ItemReader.properties)["Title"] == "MCP Proxy - 3 of 3 ready"
         menu = seat.ask(ItemReader.layout)
+        while "Start at login" not in labels(menu):  # it comes once the file was looked for
+            menu = seat.ask(ItemReader.layout)
         assert labels(menu) == [
             "MCP Proxy - 3 of 3 ready",
             "Servers (3)",
+            "Recent calls",
             "Open the config file",
             "Copy endpoint URL",
+            "Pause all",
+            "Snooze notifications",
+            "Diagnostics",
+            "Start at login",
             "Quit (stops 3 servers)",
         ]
         assert labels(menu.below("Servers")) == [
