@@ -8,8 +8,10 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any
+
+from tests.fakes.connections import listening
 
 Json = dict[str, Any]
 
@@ -113,17 +115,15 @@ class OddServer:
         return f'{{"jsonrpc": "2.0", "id": {json.dumps(request["id"])}, "result": {body}}}'
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(ConnectionError, asyncio.IncompleteReadError):
-            while True:
-                head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-                first, *lines = head.split("\r\n")
-                fields = dict(line.lower().split(": ", 1) for line in lines if line)
-                body = await reader.readexactly(int(fields.get("content-length", "0")))
-                if first.startswith("GET"):
-                    await self._listen(writer)
-                    break
+        while True:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+            first, *lines = head.split("\r\n")
+            fields = dict(line.lower().split(": ", 1) for line in lines if line)
+            body = await reader.readexactly(int(fields.get("content-length", "0")))
+            if first.startswith("GET"):
+                await self._listen(writer)
+            else:
                 await self._post(writer, first, body)
-        writer.close()
 
     async def _post(self, writer: asyncio.StreamWriter, first: str, body: bytes) -> None:
         message = json.loads(body) if first.startswith("POST") else {}
@@ -156,20 +156,5 @@ class OddServer:
 async def odd_server() -> AsyncIterator[tuple[OddServer, str]]:
     """It on a port of its own, with its URL."""
     odd = OddServer()
-    serving: set[asyncio.Task[None]] = set()
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        serving.add(task)
-        await odd.serve(reader, writer)
-        serving.discard(task)
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    try:
-        yield odd, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/mcp"
-    finally:
-        server.close()
-        for task in tuple(serving):
-            task.cancel()
-        await asyncio.gather(*serving, return_exceptions=True)
+    async with listening(odd.serve) as port:
+        yield odd, f"http://127.0.0.1:{port}/mcp"

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
+
+from tests.fakes.connections import listening
 
 Json = dict[str, Any]
 
@@ -43,28 +45,23 @@ class FakeRegistry:
     silent: bool = False
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(ConnectionError, asyncio.IncompleteReadError):
-            head = await reader.readuntil(b"\r\n\r\n")
-            target = urlsplit(head.split(b" ", 2)[1].decode())
-            asked = dict(parse_qsl(target.query))
-            self.asked.append((target.path, asked))
-            if self.silent:
-                await reader.read()  # until the client gives up
-            else:
-                body = self.pages.get(asked.get("cursor", ""), b"")
-                lines = [f"HTTP/1.1 {self.status}", f"Content-Length: {len(body)}", *self.headers]
-                writer.write("\r\n".join([*lines, "Connection: close", "", ""]).encode() + body)
-                await writer.drain()
-        writer.close()
-        with suppress(ConnectionError):
-            await writer.wait_closed()
+        head = await reader.readuntil(b"\r\n\r\n")
+        target = urlsplit(head.split(b" ", 2)[1].decode())
+        asked = dict(parse_qsl(target.query))
+        self.asked.append((target.path, asked))
+        if self.silent:
+            await reader.read()  # until the client gives up
+        else:
+            body = self.pages.get(asked.get("cursor", ""), b"")
+            lines = [f"HTTP/1.1 {self.status}", f"Content-Length: {len(body)}", *self.headers]
+            writer.write("\r\n".join([*lines, "Connection: close", "", ""]).encode() + body)
+            await writer.drain()
 
 
 @asynccontextmanager
 async def fake_registry() -> AsyncIterator[FakeRegistry]:
     """It listens on a free port of this computer until the test is over."""
     registry = FakeRegistry()
-    server = await asyncio.start_server(registry.serve, "127.0.0.1", 0)
-    registry.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    async with server:
+    async with listening(registry.serve) as port:
+        registry.url = f"http://127.0.0.1:{port}"
         yield registry

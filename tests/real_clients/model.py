@@ -7,11 +7,12 @@ quotes it. So an agent is led through a whole turn without a model and without a
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
+
+from tests.fakes.connections import listening
 
 Json = dict[str, Any]
 
@@ -116,24 +117,18 @@ async def served(model: Model) -> AsyncIterator[str]:
     """The model on a port of its own; the start of its URLs."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
-            while True:
-                head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-                first, *lines = head.split("\r\n")
-                fields = {
-                    name.lower(): value
-                    for name, _, value in (line.partition(": ") for line in lines)
-                }
-                body = await reader.readexactly(int(fields.get("content-length", "0")))
-                writer.write(_answer(model, first.split()[1], body))
-                await writer.drain()
-        writer.close()
+        while True:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+            first, *lines = head.split("\r\n")
+            fields = {
+                name.lower(): value for name, _, value in (line.partition(": ") for line in lines)
+            }
+            body = await reader.readexactly(int(fields.get("content-length", "0")))
+            writer.write(_answer(model, first.split()[1], body))
+            await writer.drain()
 
-    server = await asyncio.start_server(answer, "127.0.0.1", 0)
-    try:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    finally:
-        server.close()
+    async with listening(answer) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 def _answer(model: Model, target: str, body: bytes) -> bytes:
