@@ -21,6 +21,7 @@ from tray_app.socket_watch import SocketWatch
 log = logging.getLogger(__name__)
 
 BUS_NAME = "org.freedesktop.DBus"
+BUS_PATH = "/org/freedesktop/DBus"
 PROPERTIES = "org.freedesktop.DBus.Properties"
 INTROSPECTABLE = "org.freedesktop.DBus.Introspectable"
 AUTHENTICATION_TIMEOUT = 5.0
@@ -137,6 +138,26 @@ class SessionBus:
                 body=list(body),
             )
         )
+
+    def call(
+        self,
+        destination: str,
+        path: str,
+        member: str,
+        signature: str,
+        body: Sequence[object],
+        then: Callable[[Message], None],
+    ) -> None:
+        """``ask`` for a method of the interface that is called like its owner."""
+        message = Message(
+            destination=destination,
+            path=path,
+            interface=destination,
+            member=member,
+            signature=signature,
+            body=list(body),
+        )
+        self.ask(message, then)
 
     def ask(self, message: Message, then: Callable[[Message], None]) -> None:
         """Call a method; ``then`` gets the answer, which may be an error message.

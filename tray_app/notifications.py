@@ -14,13 +14,12 @@ from functools import partial
 from dbus_fast import Message, MessageType, Variant
 
 from tray_app.alerts import Alert
-from tray_app.bus import BUS_NAME, SessionBus
+from tray_app.bus import BUS_NAME, BUS_PATH, SessionBus
 
 log = logging.getLogger(__name__)
 
 NAME = "org.freedesktop.Notifications"
 PATH = "/org/freedesktop/Notifications"
-BUS_PATH = "/org/freedesktop/DBus"
 SERVER_DECIDES = -1
 """How long it stays (expire_timeout)."""
 
@@ -74,7 +73,8 @@ class Notifications:
 
     def connected(self) -> None:
         rule = f"type='signal',interface='{NAME}',path='{PATH}'"
-        self._bus_ask(BUS_NAME, BUS_PATH, BUS_NAME, "AddMatch", "s", [rule], lambda _: None)
+        assert self._bus is not None, "use() comes before the bus serves"
+        self._bus.call(BUS_NAME, BUS_PATH, "AddMatch", "s", [rule], lambda _: None)
 
     def disconnected(self, reason: str) -> None:
         self._shown.clear()
@@ -114,25 +114,5 @@ class Notifications:
     def _ask(
         self, member: str, signature: str, body: Sequence[object], then: Callable[[Message], None]
     ) -> None:
-        self._bus_ask(NAME, PATH, NAME, member, signature, body, then)
-
-    def _bus_ask(
-        self,
-        destination: str,
-        path: str,
-        interface: str,
-        member: str,
-        signature: str,
-        body: Sequence[object],
-        then: Callable[[Message], None],
-    ) -> None:
         assert self._bus is not None, "use() comes before the bus serves"
-        message = Message(
-            destination=destination,
-            path=path,
-            interface=interface,
-            member=member,
-            signature=signature,
-            body=list(body),
-        )
-        self._bus.ask(message, then)
+        self._bus.call(NAME, PATH, member, signature, body, then)

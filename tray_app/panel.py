@@ -9,9 +9,7 @@ from enum import StrEnum
 from dbus_fast import Message, MessageType
 
 from tray_app import sni
-from tray_app.bus import BUS_NAME, SessionBus
-
-BUS_PATH = "/org/freedesktop/DBus"
+from tray_app.bus import BUS_NAME, BUS_PATH, SessionBus
 
 
 class Presence(StrEnum):
@@ -51,8 +49,8 @@ class Panel:
             f"member='NameOwnerChanged',arg0='{sni.WATCHER}'"
         )
         # The bus answers in order: once the second answer is here, no change goes unseen.
-        self._ask(BUS_NAME, BUS_PATH, BUS_NAME, "AddMatch", rule, lambda _: None)
-        self._ask(BUS_NAME, BUS_PATH, BUS_NAME, "NameHasOwner", sni.WATCHER, self._had_owner)
+        self._ask(BUS_NAME, BUS_PATH, "AddMatch", rule, lambda _: None)
+        self._ask(BUS_NAME, BUS_PATH, "NameHasOwner", sni.WATCHER, self._had_owner)
 
     def disconnected(self, reason: str) -> None:
         self._say(Placement(Presence.NO_BUS, reason))
@@ -73,7 +71,6 @@ class Panel:
         self._ask(
             sni.WATCHER,
             sni.WATCHER_PATH,
-            sni.WATCHER,
             "RegisterStatusNotifierItem",
             sni.PATH,
             self._registered,
@@ -90,21 +87,12 @@ class Panel:
         self,
         destination: str,
         path: str,
-        interface: str,
         member: str,
         argument: str,
         then: Callable[[Message], None],
     ) -> None:
         assert self._bus is not None, "use() comes before the bus serves"
-        message = Message(
-            destination=destination,
-            path=path,
-            interface=interface,
-            member=member,
-            signature="s",
-            body=[argument],
-        )
-        self._bus.ask(message, then)
+        self._bus.call(destination, path, member, "s", [argument], then)
 
     def _say(self, placement: Placement) -> None:
         """Each change once: an outage with several attempts is still one outage."""

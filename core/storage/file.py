@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,12 +93,14 @@ def _connect(path: Path, *, alone: bool) -> Opened:
     So what is known can be read where there is not a byte of space left.
     """
     connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)
-    try:
+    with ExitStack() as unless_opened:
+        unless_opened.callback(connection.close)
         if alone:
             connection.execute("PRAGMA locking_mode = EXCLUSIVE")
         connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         version = _version(connection)
         if version > VERSION:
+            unless_opened.pop_all()
             return Opened(connection, newer=version)
         if version == 0:
             raise Damaged("a file that was begun has a version")
@@ -109,9 +111,7 @@ def _connect(path: Path, *, alone: bool) -> Opened:
         if version < VERSION:
             _keep_copy(connection, path, version)
             _migrate(connection, version)
-    except BaseException:
-        connection.close()
-        raise
+        unless_opened.pop_all()
     return Opened(connection)
 
 

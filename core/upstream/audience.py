@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 import msgspec
@@ -13,7 +14,7 @@ def _nothing() -> None:
     """Nobody has to be told."""
 
 
-class Audience:
+class Audience(ABC):
     """The part of ``core.protocol.calls.Session`` that is not about calls."""
 
     def __init__(self) -> None:
@@ -52,6 +53,6 @@ class Audience:
         else:
             self._ask(method, msgspec.json.encode({"uri": uri}))
 
+    @abstractmethod
     def _ask(self, method: str, params: bytes) -> None:
         """Send a request whose answer is of no interest."""
-        raise NotImplementedError

@@ -16,7 +16,7 @@ import ssl
 import sys
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,21 +55,16 @@ class Opener:
         loop = asyncio.get_running_loop()
         route = self.route
         sock = await _connected(await _addresses(*(route.proxy or route.target)))
-        try:
+        with ExitStack() as unless_made:
+            unless_made.callback(sock.close)
             _keep_watch(sock)
-            if route.proxy is None or not route.tls:
-                name = route.host if self.context is not None else None
-                _, made = await loop.create_connection(
-                    wire, sock=sock, ssl=self.context, server_hostname=name
-                )
-                return made
-            await _tunnel(sock, route)
+            if route.proxy is not None and route.tls:
+                await _tunnel(sock, route)
+            name = route.host if self.context is not None else None
             _, made = await loop.create_connection(
-                wire, sock=sock, ssl=self.context, server_hostname=route.host
+                wire, sock=sock, ssl=self.context, server_hostname=name
             )
-        except BaseException:
-            sock.close()
-            raise
+            unless_made.pop_all()
         return made
 
 

@@ -6,6 +6,7 @@ MCP 2025-11-25, basic/transports#listening-for-messages-from-the-server and #res
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
 from core.protocol.calls import Reply
@@ -19,7 +20,7 @@ PAUSE = 1.0  # seconds before a stream is asked for again, unless the server say
 MOST_FAILURES = 3  # in a row
 
 
-class _Asked:
+class _Asked(ABC):
     """A GET for a stream of events, asked for anew whenever it ends."""
 
     def __init__(self, channel: Channel, request_id: int, stream: EventStream) -> None:
@@ -87,11 +88,13 @@ class _Asked:
         if self._streams or not self._status:
             self._over(failure)
 
+    @abstractmethod
     def _over(self, failure: WireFailure) -> None:
-        raise NotImplementedError
+        """The stream has ended, or could not be had."""
 
+    @abstractmethod
     def _not_offered(self) -> None:
-        raise NotImplementedError
+        """The server has no such stream."""
 
 
 class Resumed(_Asked):

@@ -54,7 +54,6 @@ class Wire(asyncio.Protocol):
         self._over = over
         self._transport: asyncio.Transport | None = None
         self._answer: Answer | None = None
-        self._fresh = True  # nothing was ever received
         self._parser = httptools.HttpResponseParser(self)
         self._headers: dict[bytes, bytes] = {}
         self._head_size = 0

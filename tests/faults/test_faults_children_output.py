@@ -151,7 +151,7 @@ async def test_f16_a_flood_on_stderr_is_drained_and_its_log_cut(scene: SceneMake
         await play.ready("lines", "endless")
         client = await play.client("lines")
         before, began = memory(play), time.monotonic()
-        text = "\x1b[31mred " * 12 + "\n"
+        text = "\x1b[31mred " * 120 + "\n"  # long lines are read several times as fast as kept
         reply = await play.ledger.call(client, "stderr", text=text, times=16 * MIB // len(text))
         assert "result" in reply
         assert memory(play) - before < 32 * MIB

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from contextlib import suppress
+import sys
 from urllib.parse import quote
 
 from tray_app.stdio.bridge import Bridge
@@ -37,9 +37,7 @@ async def _serve(engine: EngineHttp, path: str) -> None:
         ending = tasks.create_task(pipes.broken.wait(), name="client gone")
         ending.add_done_callback(lambda _: carrying.cancel())
         carrying.add_done_callback(lambda _: ending.cancel())
-        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-            number = getattr(signal, name, None)
-            if number is not None:
-                with suppress(NotImplementedError):  # Windows ends a program without a signal
-                    asyncio.get_running_loop().add_signal_handler(number, carrying.cancel)
+        if sys.platform != "win32":  # which ends a program without a signal
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                asyncio.get_running_loop().add_signal_handler(number, carrying.cancel)
     await pipes.flush()

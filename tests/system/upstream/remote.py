@@ -9,13 +9,12 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from core.model.config import Http, ServerConfig, ServerName, Setting
-from core.model.faults import Fault
-from core.model.status import Peer
-from core.protocol.calls import Call, Session
+from core.protocol.calls import Call
 from core.telemetry.counters import Counters
 from core.upstream.conversation import SHARED, Means, Terms
 from core.upstream.http_connection import HttpConnector
 from tests.system.upstream.talk import LIMIT, answer
+from tests.system.upstream.watched import Watched
 
 Json = dict[str, Any]
 
@@ -33,7 +32,7 @@ def at(
     return ServerConfig(name=ServerName("one"), transport=transport, **limits)
 
 
-class Remote:
+class Remote(Watched):
     """A connection in its task; also the ``Link`` it reports through."""
 
     def __init__(
@@ -44,9 +43,7 @@ class Remote:
         connector: HttpConnector | None = None,
     ) -> None:
         self.config = config
-        self.closing: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.session: Session | None = None
-        self.peers: asyncio.Queue[Peer] = asyncio.Queue()
+        super().__init__()
         self.log: list[str] = []
         self.counters = Counters()
         self.connector = connector or HttpConnector(
@@ -59,30 +56,6 @@ class Remote:
 
     def forcing(self) -> None:
         raise AssertionError("nothing is killed")
-
-    def connected(self, session: Session, peer: Peer) -> None:
-        self.session = session
-        self.peers.put_nowait(peer)
-
-    def peer_changed(self, peer: Peer) -> None:
-        self.peers.put_nowait(peer)
-
-    async def ready(self) -> Peer:
-        """Wait until the server is ready; fails if it ends instead."""
-        peer = asyncio.ensure_future(self.peers.get())
-        async with asyncio.timeout(LIMIT):
-            await asyncio.wait([peer, self.task], return_when=asyncio.FIRST_COMPLETED)
-        if not peer.done():
-            peer.cancel()
-            raise AssertionError(f"it ended: {self.task.result()}")
-        return peer.result()
-
-    async def fault(self) -> Fault:
-        """Wait until it has ended by itself."""
-        async with asyncio.timeout(LIMIT):
-            fault = await asyncio.shield(self.task)
-        assert fault is not None
-        return fault
 
     def start(
         self, arguments: Json | None = None, caller: str = "", meta: Json | None = None

@@ -11,8 +11,7 @@ from typing import Any
 
 from core.model.config import EnvironmentPolicy, ServerConfig, ServerName, Setting, Stdio
 from core.model.faults import Fault
-from core.model.status import Peer
-from core.protocol.calls import Call, Session
+from core.protocol.calls import Call
 from core.telemetry.counters import Counters
 from core.upstream.child import Grace
 from core.upstream.connection import StdioConnector
@@ -20,8 +19,8 @@ from core.upstream.conversation import Means
 from core.upstream.ownership import new_mark
 from core.upstream.reaper import Reaper
 from tests.fakes import faultsrv
+from tests.system.upstream.watched import LIMIT, Watched
 
-LIMIT = 30.0  # seconds for anything to happen
 QUICK = Grace(after_eof=0.3, after_terminate=0.3)
 ENVIRON = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "LANG": "C.UTF-8"}
 
@@ -51,14 +50,12 @@ def entry(
     return replace(made, **settings)
 
 
-class Talk:
+class Talk(Watched):
     """A connection in its task; also the ``Link`` it reports through."""
 
     def __init__(self, config: ServerConfig, environ: Mapping[str, str], grace: Grace) -> None:
         self.config = config
-        self.closing: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.session: Session | None = None
-        self.peers: asyncio.Queue[Peer] = asyncio.Queue()  # as they were reported
+        super().__init__()
         self.log: list[str] = []  # what was written into the server's log
         self.logged = asyncio.Event()  # set by each line
         self.downloading = asyncio.Event()
@@ -87,31 +84,7 @@ class Talk:
     def forcing(self) -> None:
         self.forced += 1
 
-    def connected(self, session: Session, peer: Peer) -> None:
-        self.session = session
-        self.peers.put_nowait(peer)
-
-    def peer_changed(self, peer: Peer) -> None:
-        self.peers.put_nowait(peer)
-
     # --- what a test does -----------------------------------------------------------------------
-
-    async def ready(self) -> Peer:
-        """Wait until the server is ready; fails if it ends instead."""
-        peer = asyncio.ensure_future(self.peers.get())
-        async with asyncio.timeout(LIMIT):
-            await asyncio.wait([peer, self.task], return_when=asyncio.FIRST_COMPLETED)
-        if not peer.done():
-            peer.cancel()
-            raise AssertionError(f"it ended: {self.task.result()}")
-        return peer.result()
-
-    async def fault(self) -> Fault:
-        """Wait until it has ended by itself."""
-        async with asyncio.timeout(LIMIT):
-            fault = await asyncio.shield(self.task)
-        assert fault is not None
-        return fault
 
     def start(self, tool: str, arguments: Json | None = None, meta: Json | None = None) -> Call:
         params: Json = {"name": tool, "arguments": arguments or {}}
