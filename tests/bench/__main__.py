@@ -1,4 +1,7 @@
-"""``python -m tests.bench [NAME …] [--quick] [--json FILE]``: measure, and show what came of it."""
+"""``python -m tests.bench [NAME …] [--quick] [--json FILE]``: measure, and show what came of it.
+
+``python -m tests.bench peers --install`` installs the other gateways first.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +13,21 @@ import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from tests.bench import calls, idle, metrics, recovery, search, snapshot, startup
+import dev
+from tests.bench import calls, idle, memory, metrics, recovery, search, snapshot, startup
+from tests.bench.peers import install
+from tests.bench.peers import measure as peers
 from tests.bench.process import PROC
-from tests.bench.result import QUICK, Row, Scale, document, table
+from tests.bench.result import QUICK, Row, Scale, document, say, table
 
 MEASUREMENTS: dict[str, Callable[[Scale], Awaitable[list[Row]]]] = {
     "calls": calls.measure,
     "large": calls.measure_large,
+    "peers": peers.measure,
     "recovery": recovery.measure,
     "startup": startup.measure,
     "idle": idle.measure,
+    "memory": memory.measure,
     "snapshot": snapshot.measure,
     "search": search.measure,
     "metrics": metrics.measure,
@@ -33,6 +41,7 @@ def main() -> int:
     )
     parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there too")
+    parser.add_argument("--install", action="store_true", help="for peers: install them before")
     asked = parser.parse_args()
     unknown = sorted(set(asked.names) - set(MEASUREMENTS))
     if unknown:
@@ -40,6 +49,12 @@ def main() -> int:
     if not (PROC / "self" / "schedstat").exists():
         sys.stderr.write("bench reads CPU times from /proc/PID/schedstat, which is Linux's.\n")
         return 1
+    if asked.install:
+        try:
+            install.install()
+        except dev.SetupProblem as problem:
+            say(str(problem))
+            return 1
     scale = QUICK if asked.quick else Scale()
     rows = []
     for name, measure in MEASUREMENTS.items():

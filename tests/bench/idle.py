@@ -1,27 +1,26 @@
-"""What it costs while nothing happens: wakeups, CPU, memory."""
+"""What it costs while nothing happens: wakeups and CPU time."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
-from tests.bench.process import cpu_seconds, memory, wakeups
+from tests.bench.process import cpu_seconds, wakeups
 from tests.bench.product import bare, running
 from tests.bench.result import Row, Scale
+from tests.bench.targets import BARE
 
-PASSTHROUGH = "bare passthrough"
 SETTLED = 3.0  # seconds after which what follows a start is over
 
 
 @dataclass(frozen=True, slots=True)
 class Rest:
-    """One process over a time of rest; wakeups and CPU seconds per second, memory in MB."""
+    """One process over a time of rest: wakeups and CPU seconds per second."""
 
     wakeups: float
     cpu: float
-    resident: float
-    proportional: float
 
 
 async def measure(scale: Scale) -> list[Row]:
@@ -33,42 +32,44 @@ async def measure(scale: Scale) -> list[Row]:
             product = await stack.enter_async_context(running(servers))
             floor = await stack.enter_async_context(bare(servers))
             pids += [product.process.pid, floor.pid]
-        await _ended(product.process, SETTLED)
-        before = [(wakeups(pid), cpu_seconds(pid)) for pid in pids]
-        await _ended(product.process, scale.watch)
-        after = [(wakeups(pid), cpu_seconds(pid)) for pid in pids]
-        rests = [
-            Rest((w2 - w1) / scale.watch, (c2 - c1) / scale.watch, *memory(pid))
-            for pid, (w1, c1), (w2, c2) in zip(pids, before, after, strict=True)
-        ]
+        rests = await watched(pids, product.process, scale.watch)
     rows = []
-    for servers, ours, floor_rest in zip(counts, rests[::2], rests[1::2], strict=True):
-        rows += _rows(servers, ours, floor_rest)
+    for servers, ours, below in zip(counts, rests[::2], rests[1::2], strict=True):
+        rows += [
+            _row(servers, "wakeups", "/s", ours.wakeups, below.wakeups),
+            _row(servers, "CPU", "%", ours.cpu * 100, below.cpu * 100),
+        ]
     return rows
 
 
-async def _ended(process: asyncio.subprocess.Process, limit: float) -> None:
+async def watched(
+    pids: Sequence[int], process: asyncio.subprocess.Process, seconds: float
+) -> list[Rest]:
+    """What each does while they rest. Raises ConnectionError if ``process`` ends meanwhile."""
+    await pause(process, SETTLED)
+    before = [(wakeups(pid), cpu_seconds(pid)) for pid in pids]
+    await pause(process, seconds)
+    after = [(wakeups(pid), cpu_seconds(pid)) for pid in pids]
+    return [
+        Rest((w2 - w1) / seconds, (c2 - c1) / seconds)
+        for (w1, c1), (w2, c2) in zip(before, after, strict=True)
+    ]
+
+
+async def pause(process: asyncio.subprocess.Process, seconds: float) -> None:
+    """Let a time pass in which a program runs. Raises ConnectionError if it ends meanwhile."""
     try:
-        await asyncio.wait_for(process.wait(), limit)
+        await asyncio.wait_for(process.wait(), seconds)
     except TimeoutError:
         return
     raise ConnectionError(f"the program ended while it was watched ({process.returncode})")
 
 
-def _rows(servers: int, ours: Rest, floor: Rest) -> list[Row]:
-    compared = (
-        ("wakeups", "/s", ours.wakeups, floor.wakeups),
-        ("CPU", "%", ours.cpu * 100, floor.cpu * 100),
-        ("resident memory", "MB", ours.resident, floor.resident),
-        ("proportional memory", "MB", ours.proportional, floor.proportional),
+def _row(servers: int, what: str, unit: str, ours: float, below: float) -> Row:
+    return Row(
+        name=f"idle with {servers} servers: {what}",
+        value=ours,
+        unit=unit,
+        floor_name=BARE,
+        floor=below,
     )
-    return [
-        Row(
-            name=f"idle with {servers} servers: {what}",
-            value=value,
-            unit=unit,
-            floor_name=PASSTHROUGH,
-            floor=below,
-        )
-        for what, unit, value, below in compared
-    ]

@@ -16,30 +16,37 @@ from typing import cast
 import msgspec
 import uvloop
 
+from tests.bench.answers import Answer, Answers, named
 from tests.bench.process import cpu_seconds, pin
 
-WARM_UP = 0.2  # seconds of asking before anything counts
+WARM_UP = 0.2  # seconds of asking, after every client's first answer, before anything counts
+LIMIT = 60.0  # seconds for the rest, handshakes above all
 
-_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
-_SESSION = re.compile(rb"\r\nmcp-session-id: *([^\r]+)", re.IGNORECASE)
+_VERSION = re.compile(rb'"protocolVersion": ?"([^"]+)"')
 _INITIALIZE = (
     b'{"jsonrpc":"2.0","id":0,"method":"initialize","params":'
     b'{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"l","version":"1"}}}'
 )
+_INITIALIZED = b'{"jsonrpc":"2.0","method":"notifications/initialized"}'
 
 
 class Plan(msgspec.Struct, kw_only=True):
     """What to ask: ``params`` of tools/call, by ``clients`` at once, for ``seconds``.
 
-    To ``port`` and ``path``, shaking hands first if there is a path; with port 0 it starts
-    ``argv`` and asks over its pipe. ``watched`` is the pid whose CPU time is counted.
+    If ``calls`` is given, it ends after so many of each client's instead, and nothing is warm-up.
+    It asks at ``port`` and ``path``, with these ``headers``, and shakes hands before if told so;
+    with port 0 it starts ``argv`` and asks over its pipe. ``watched`` is the pid whose CPU time
+    is counted.
     """
 
     params: str
-    clients: int
-    seconds: float
+    clients: int = 1
+    seconds: float = 1.0
+    calls: int = 0
     port: int = 0
-    path: str = ""
+    path: str = "/"
+    headers: dict[str, str] = {}
+    shakes_hands: bool = False
     watched: int = 0
     argv: tuple[str, ...] = ()
 
@@ -64,8 +71,16 @@ class Stopwatch:
         self._took: list[float] = []
         self._length = 0
         self.running = True
-        loop = asyncio.get_running_loop()
-        loop.call_later(WARM_UP, self._start)
+        self._loop = asyncio.get_running_loop()
+        self._unheard = plan.clients
+        if plan.calls:
+            self._start()
+
+    def heard(self) -> None:
+        """A client has its first answer."""
+        self._unheard -= 1
+        if not self._unheard and not self._plan.calls:
+            self._loop.call_later(WARM_UP, self._start)
 
     def _start(self) -> None:
         if not self.running:
@@ -73,7 +88,8 @@ class Stopwatch:
         self._took.clear()
         self._cpu = self._used()
         self._began = time.perf_counter()
-        asyncio.get_running_loop().call_later(self._plan.seconds, self._end)
+        if not self._plan.calls:
+            self._loop.call_later(self._plan.seconds, self._end)
 
     def _used(self) -> float:
         return cpu_seconds(self._plan.watched) if self._plan.watched else 0.0
@@ -81,6 +97,8 @@ class Stopwatch:
     def answered(self, sent: float, length: int) -> None:
         self._took.append(time.perf_counter() - sent)
         self._length = length
+        if len(self._took) == self._plan.calls * self._plan.clients:
+            self._end()
 
     def _end(self) -> None:
         if not self.running:
@@ -111,20 +129,22 @@ class Post(asyncio.Protocol):
         self._plan = plan
         self._watch = watch
         self._failed = failed
+        lines = (f"POST {plan.path} HTTP/1.1", f"host: 127.0.0.1:{plan.port}")
+        fields = (f"{name}: {value}" for name, value in plan.headers.items())
         self._head = (
-            f"POST {plan.path or '/'} HTTP/1.1\r\nhost: 127.0.0.1:{plan.port}\r\n"
-            "content-type: application/json\r\naccept: application/json, text/event-stream\r\n"
+            "\r\n".join((*lines, *fields)) + "\r\ncontent-type: application/json\r\n"
+            "accept: application/json, text/event-stream\r\n"
         ).encode()
-        self._id = 0
+        self._answers = Answers()
+        self._answered = self._hello if plan.shakes_hands else self._result
+        self._params = plan.params.encode()
+        self._calls = 0
         self._sent = 0.0
-        self._kept = b""
         self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._missing = 0  # bytes of the answer that have not come yet
-        self._length = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
-        if self._plan.path:
+        if self._plan.shakes_hands:
             self._post(_INITIALIZE)
         else:
             self._call()
@@ -135,41 +155,48 @@ class Post(asyncio.Protocol):
             self._failed(f"a connection was closed ({exc})")
 
     def data_received(self, data: bytes) -> None:
-        if not self._missing:
-            data = self._kept + data
-            end = data.find(b"\r\n\r\n")
-            # The body's first bytes hold the id; they are waited for together with the head.
-            if end < 0 or len(data) < end + 44:
-                self._kept = data
-                return
-            self._kept = b""
-            head, data = data[:end], data[end + 4 :]
-            length = _LENGTH.search(head)
-            if length is None or not self._right(head, data):
-                self._failed(f"a wrong answer to {self._id}: {head + data[:200]!r}")
-                return
-            self._length = self._missing = int(length[1])
-            if not self._id:
-                session = _SESSION.search(head)
-                if session is not None:
-                    self._head += b"mcp-session-id: " + session[1] + b"\r\n"
-        self._missing -= len(data)
-        if not self._missing:
-            if self._id:
-                self._watch.answered(self._sent, self._length)
-            if self._watch.running:
-                self._call()
-            else:
-                self.transport.close()
+        answer = self._answers.feed(data)
+        if answer is not None:
+            self._answered(answer)
 
-    def _right(self, head: bytes, body: bytes) -> bool:
-        return b" 200 " in head[:14] and body.startswith(
-            b'{"jsonrpc":"2.0","id":%d,"result":' % self._id
-        )
+    def _hello(self, answer: Answer) -> None:
+        if not answer.is_result(0):
+            self._refuse(answer)
+            return
+        session = named(answer.head, b"mcp-session-id")
+        if session:
+            self._head += b"mcp-session-id: %b\r\n" % session
+        version = _VERSION.search(answer.begin)
+        if version is not None:
+            self._head += b"mcp-protocol-version: %b\r\n" % version[1]
+        self._answered = self._noticed
+        self._post(_INITIALIZED)
+
+    def _noticed(self, answer: Answer) -> None:
+        if not answer.accepted:
+            self._refuse(answer)
+            return
+        self._answered = self._result
+        self._call()
+
+    def _result(self, answer: Answer) -> None:
+        if not answer.is_result(self._calls):
+            self._refuse(answer)
+            return
+        self._watch.answered(self._sent, answer.length)
+        if self._calls == 1:
+            self._watch.heard()
+        if not self._watch.running:
+            self.transport.close()
+        elif self._calls != self._plan.calls:
+            self._call()
+
+    def _refuse(self, answer: Answer) -> None:
+        self._failed(f"a wrong answer to {self._calls}: {answer.head + answer.begin!r}")
 
     def _call(self) -> None:
-        self._id += 1
-        self._post(request(self._id, self._plan.params.encode()))
+        self._calls += 1
+        self._post(request(self._calls, self._params))
 
     def _post(self, body: bytes) -> None:
         self._sent = time.perf_counter()
@@ -193,6 +220,7 @@ class Direct(asyncio.SubprocessProtocol):
         pin(self.process.get_pid(), 1)
         for _ in range(self._plan.clients):
             self._call()
+            self._watch.heard()
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
         self._parts.append(data)
@@ -221,6 +249,7 @@ def request(number: int, params: bytes) -> bytes:
 
 
 async def run(plan: Plan) -> Load:
+    """Raises ConnectionError, TimeoutError."""
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[Load] = loop.create_future()
     watch = Stopwatch(plan, ended)
@@ -235,7 +264,8 @@ async def run(plan: Plan) -> Load:
             lambda: Direct(plan, watch, failed), *plan.argv, stderr=None
         )
         try:
-            return await ended
+            async with asyncio.timeout(plan.seconds + LIMIT):
+                return await ended
         finally:
             direct.process.kill()
             transport.close()
@@ -246,7 +276,8 @@ async def run(plan: Plan) -> Load:
                 lambda: Post(plan, watch, failed), "127.0.0.1", plan.port
             )
             clients.append(client)
-        return await ended
+        async with asyncio.timeout(plan.seconds + LIMIT):
+            return await ended
     finally:
         for client in clients:
             client.transport.abort()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Awaitable, Callable
 from itertools import count
 from typing import cast
 
@@ -37,12 +38,13 @@ class Pipe(asyncio.SubprocessProtocol):
         self.pid = process.get_pid()
         self._stdin = cast("asyncio.WriteTransport", process.get_pipe_transport(0))
 
-    def ask(self, rest: bytes) -> asyncio.Future[list[bytes]]:
-        """Send a message that lacks everything up to its id; what follows the answer's id."""
+    async def ask(self, body: bytes) -> bytes:
+        """The answer to a message, both with the client's id."""
+        end = body.index(b",", len(HEAD))
         number = b"%d" % next(self._ids)
         future = self._waiting[number] = self._loop.create_future()
-        self._stdin.write(b"".join((HEAD, number, rest, b"\n")))
-        return future
+        self._stdin.write(b"".join((HEAD, number, body[end:], b"\n")))
+        return b"".join((body[:end], *await future))
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
         if b"\n" not in data:
@@ -64,12 +66,8 @@ class Pipe(asyncio.SubprocessProtocol):
             future.set_result(parts)
 
 
-async def serve(servers: int) -> None:
-    loop = asyncio.get_running_loop()
-    pipes = []
-    for _ in range(servers):
-        _, pipe = await loop.subprocess_exec(Pipe, *ECHO, stderr=None)
-        pipes.append(pipe)
+async def serve(ask: Callable[[bytes], Awaitable[bytes]], pids: list[int]) -> None:
+    """Answer every POST by asking; tells its port and the pids first."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         message = await receive()
@@ -77,11 +75,7 @@ async def serve(servers: int) -> None:
         while message.get("more_body"):
             message = await receive()
             body += message["body"]
-        if not body:
-            answer = b"{}"  # the question whether it is up
-        else:
-            end = body.index(b",", len(HEAD))
-            answer = b"".join((body[:end], *await pipes[0].ask(body[end:])))
+        answer = await ask(body) if body else b"{}"  # the question whether it is up
         length = (b"content-length", b"%d" % len(answer))
         kind = (b"content-type", b"application/json")
         await send({"type": "http.response.start", "status": 200, "headers": [length, kind]})
@@ -92,14 +86,28 @@ async def serve(servers: int) -> None:
     )
     config.load()
     state = ServerState()
-    server = await loop.create_server(
+    server = await asyncio.get_running_loop().create_server(
         lambda: HttpToolsProtocol(config, state, {}), "127.0.0.1", 0, backlog=1024
     )
     port = server.sockets[0].getsockname()[1]
-    sys.stdout.write(" ".join(map(str, (port, *(pipe.pid for pipe in pipes)))) + "\n")
+    sys.stdout.write(" ".join(map(str, (port, *pids))) + "\n")
     sys.stdout.flush()
     await server.serve_forever()
 
 
+async def main(servers: int) -> None:
+    loop = asyncio.get_running_loop()
+    pipes = []
+    for _ in range(servers):
+        _, pipe = await loop.subprocess_exec(Pipe, *ECHO, stderr=None)
+        pipes.append(pipe)
+
+    await serve(pipes[0].ask if pipes else _nobody, [pipe.pid for pipe in pipes])
+
+
+async def _nobody(body: bytes) -> bytes:
+    raise LookupError("there is no server to ask")
+
+
 if __name__ == "__main__":
-    uvloop.run(serve(int(sys.argv[1])))
+    uvloop.run(main(int(sys.argv[1])))

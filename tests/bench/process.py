@@ -32,6 +32,15 @@ def memory(pid: int) -> tuple[float, float]:
     return _megabytes(found["Rss"]), _megabytes(found["Pss"])
 
 
+def children(pid: int) -> list[int]:
+    """The processes that one has started and that still run."""
+    found: list[int] = []
+    for task in (PROC / str(pid) / "task").iterdir():
+        with suppress(FileNotFoundError):
+            found += map(int, (task / "children").read_text().split())
+    return found
+
+
 def pin(pid: int, core: int) -> None:
     """Keep every thread of a process on one core, so that a rival's load counts the same."""
     if core >= (os.cpu_count() or 1):

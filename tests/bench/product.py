@@ -1,42 +1,58 @@
-"""What is measured, started with the benchmarks' own servers: the program, and the floor."""
+"""What is measured, started with the benchmarks' own servers: the program, and the floors."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.bench.passthrough import ECHO
 from tests.bench.process import pin
-from tests.program import ROOT, Home, RunningProgram, program
+from tests.program import ROOT, Home, Json, RunningProgram, program
 
 GATEWAY_CORE = 0
 OTHER_CORE = 1  # of the load and of the servers
+REMOTE = "web"  # what the server by URL is called
 
 START_LIMIT = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Passthrough:
-    """The bare passthrough, running."""
+class Part:
+    """A program of the benchmarks' own, running; ``servers`` are its children's pids."""
 
     pid: int
     port: int
-    servers: tuple[int, ...]  # their pids
+    servers: tuple[int, ...]
+
+    def pin(self) -> None:
+        """A gateway on the core of gateways, its servers on the other."""
+        pin(self.pid, GATEWAY_CORE)
+        for pid in self.servers:
+            pin(pid, OTHER_CORE)
 
 
 def server_name(number: int) -> str:
     return f"echo{number}"
 
 
-def configure(home: Home, servers: int) -> None:
-    """A config file that names so many echo servers."""
-    entry = {"command": ECHO[0], "args": ECHO[1:], "env": {"PYTHONPATH": str(ROOT)}}
-    home.configure({server_name(number): entry for number in range(servers)})
+def echo_entry(more_tools: int = 0) -> Json:
+    """The config file's entry of an echo server; ``more_tools`` as it takes them."""
+    args = [*ECHO[1:], str(more_tools)]
+    return {"command": ECHO[0], "args": args, "env": {"PYTHONPATH": str(ROOT)}}
+
+
+def configure(
+    home: Home, servers: int, more_tools: int = 0, others: Mapping[str, Json] | None = None
+) -> None:
+    """A config file that names so many echo servers; results are not cut."""
+    entry = echo_entry(more_tools)
+    entries = {server_name(number): entry for number in range(servers)}
+    home.configure({**entries, **(others or {})}, tool_response_limit=0)
 
 
 @asynccontextmanager
@@ -50,23 +66,44 @@ async def home_of_its_own() -> AsyncIterator[Home]:
 
 
 @asynccontextmanager
-async def running(servers: int) -> AsyncIterator[RunningProgram]:
-    """The real program with so many servers, all of them ready."""
+async def running(
+    servers: int, more_tools: int = 0, remote: int | None = None
+) -> AsyncIterator[RunningProgram]:
+    """The real program with so many servers, all of them ready.
+
+    ``remote`` is the port of one more that is reached by URL.
+    """
+    others = {} if remote is None else {REMOTE: {"url": f"http://127.0.0.1:{remote}/mcp"}}
     async with home_of_its_own() as home:
-        configure(home, servers)
+        configure(home, servers, more_tools, others)
         async with program(home) as started:
             await started.ready()
             yield started
 
 
+def bare(servers: int) -> AbstractAsyncContextManager[Part]:
+    """The bare passthrough to pipes, with so many servers."""
+    return part("passthrough", servers)
+
+
+def bare_http(server: int) -> AbstractAsyncContextManager[Part]:
+    """The bare passthrough to the server at that port."""
+    return part("passthrough_http", server)
+
+
+def echo_http() -> AbstractAsyncContextManager[Part]:
+    """The echo server by URL."""
+    return part("echo_http")
+
+
 @asynccontextmanager
-async def bare(servers: int) -> AsyncIterator[Passthrough]:
-    """The bare passthrough with so many servers."""
+async def part(module: str, *arguments: int) -> AsyncIterator[Part]:
+    """A module here that prints its port and its children's pids once it answers."""
     process = await asyncio.create_subprocess_exec(
         ECHO[0],
         "-m",
-        "tests.bench.passthrough",
-        str(servers),
+        f"tests.bench.{module}",
+        *map(str, arguments),
         cwd=ROOT,
         env=environment(),
         stdin=asyncio.subprocess.DEVNULL,
@@ -76,7 +113,7 @@ async def bare(servers: int) -> AsyncIterator[Passthrough]:
     try:
         line = await asyncio.wait_for(process.stdout.readline(), START_LIMIT)
         port, *pids = map(int, line.split())
-        yield Passthrough(process.pid, port, tuple(pids))
+        yield Part(process.pid, port, tuple(pids))
     finally:
         process.kill()
         await process.wait()
@@ -85,15 +122,9 @@ async def bare(servers: int) -> AsyncIterator[Passthrough]:
 
 async def pin_program(one: RunningProgram) -> None:
     """The engine on the core of gateways, its servers on the other."""
-    pin(one.process.pid, GATEWAY_CORE)
-    for entry in (await one.get("/api/v1/servers"))["servers"]:
-        pin(entry["pid"], OTHER_CORE)
-
-
-def pin_bare(one: Passthrough) -> None:
-    pin(one.pid, GATEWAY_CORE)
-    for pid in one.servers:
-        pin(pid, OTHER_CORE)
+    servers = (await one.get("/api/v1/servers"))["servers"]
+    pids = tuple(entry["pid"] for entry in servers if entry.get("pid"))
+    Part(one.process.pid, 0, pids).pin()
 
 
 def environment() -> dict[str, str]:

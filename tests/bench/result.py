@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from statistics import median
@@ -55,6 +56,12 @@ class Samples:
 
     def __getitem__(self, key: str) -> float:
         return median(self.values[key])
+
+
+def say(sentence: str) -> None:
+    """Tell what is not in the table, and why."""
+    sys.stderr.write(f"bench: {sentence}\n")
+    sys.stderr.flush()
 
 
 def table(rows: Iterable[Row]) -> str:

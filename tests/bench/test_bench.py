@@ -10,12 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench import metrics
-from tests.bench.calls import LARGE, SMALL, THROUGH_HUB, targets
+from tests.bench import idle, metrics
+from tests.bench.answers import Answer, Answers
 from tests.bench.echo import LARGE_TEXT
 from tests.bench.load import Plan, run
+from tests.bench.peers import install, measure
+from tests.bench.peers.catalogue import PEERS, Place
 from tests.bench.process import PROC
 from tests.bench.result import Row, Samples, Scale, table
+from tests.bench.targets import PIPE, params_of, targets
 from tests.program import ROOT
 
 LIMIT = 50.0
@@ -44,18 +47,54 @@ def test_samples_are_read_as_medians() -> None:
     assert samples["x"] == 2.0
 
 
+@pytest.mark.parametrize("pieces", [1, 7, 10_000])
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b'HTTP/1.1 200 OK\r\nContent-Length: 39\r\n\r\n{"jsonrpc":"2.0","id":7,"result":"abc"}',
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b'd\r\ndata: {"resul\r\n10;x=y\r\nt": 1, "id": 7}\n\r\n0\r\n\r\n',
+    ],
+)
+def test_answers_end_where_they_end(sent: bytes, pieces: int) -> None:
+    """Of known length or in chunks, in however small pieces; one answer after the other."""
+    answers = Answers()
+    found: list[Answer] = []
+    for _ in range(2):
+        for at in range(0, len(sent), pieces):
+            answer = answers.feed(sent[at : at + pieces])
+            if answer is not None:
+                found.append(answer)
+    assert [answer.is_result(7) for answer in found] == [True, True]
+    assert not found[0].is_result(8)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"jsonrpc":"2.0","id":1,"error":{"code":-32603,"message":"no"}}',
+        b'{"jsonrpc":"2.0","id":1,"result":{"content":[],"isError":true}}',
+        b"{}",
+    ],
+)
+def test_a_failure_is_no_result(body: bytes) -> None:
+    """A gateway that fails quickly is not measured as a fast one."""
+    head = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(body)
+    answer = Answers().feed(head + body)
+    assert answer is not None
+    assert not answer.is_result(1)
+
+
 @needs_proc
 async def test_load_counts_true_answers_of_every_target() -> None:
-    """Each target answers: the program, its hub, the passthrough, the pipe; and in full."""
-    async with targets() as plans:
-        for name, plan in plans.items():
-            plan.seconds = 0.1
-            plan.clients = 4
-            plan.params = THROUGH_HUB if name == "hub" else SMALL
-            assert 80 < (await run(plan)).answer_bytes < 300, name
-            if name != "hub":
-                plan.params = LARGE
-                assert (await run(plan)).answer_bytes > LARGE_TEXT, name
+    """Each target answers: the program's addresses, the passthroughs, the pipe; and in full."""
+    async with targets() as asked:
+        for name, target in asked.items():
+            small = await run(target.asking("small", 4, 0.1))
+            assert 80 < small.answer_bytes < 300, name
+            assert (await run(target.asking("large", 4, 0.1))).answer_bytes > LARGE_TEXT, name
+            if name != PIPE:
+                assert (await run(target.asking("small", 4, calls=3))).calls == 12
 
 
 @needs_proc
@@ -73,7 +112,7 @@ async def test_load_stops_at_a_wrong_answer() -> None:
     async with server:
         port = server.sockets[0].getsockname()[1]
         with pytest.raises(ConnectionError, match="a wrong answer to 1"):
-            await run(Plan(params=SMALL, clients=1, seconds=0.1, port=port))
+            await run(Plan(params=params_of("small"), seconds=0.1, port=port))
 
 
 @needs_proc
@@ -92,7 +131,7 @@ async def test_command_names_what_there_is() -> None:
     """A name that does not exist is refused with those that do."""
     code, said = await _bench("speed")
     assert code == 2
-    assert "there is no 'speed'; there are calls, large, recovery" in said
+    assert "there is no 'speed'; there are calls, large, peers" in said
 
 
 async def _bench(*arguments: str) -> tuple[int, str]:
@@ -116,3 +155,26 @@ async def test_recording_and_scraping_are_measured() -> None:
     assert len(rows) == 4
     assert all(row.value > 0 for row in rows.values())
     assert sum(row.ratio is not None for row in rows.values()) == 3
+
+
+@needs_proc
+async def test_other_gateways_are_measured_beside_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is built as the official SDK documents; those that are not here are left out."""
+    monkeypatch.setattr(install, "PLACE", Path("/nonexistent"))
+    monkeypatch.setattr(idle, "SETTLED", 0.1)
+    monkeypatch.setattr(measure, "RECOVERY_LIMIT", 2.0)
+    rows = await measure.measure(Scale(rounds=1, seconds=0.1, watch=0.1))
+    assert rows[0].name.startswith("the best of 1 on the official SDK")
+    assert all(row.value > 0 for row in rows if "wakeups" not in row.name)
+
+
+def test_every_gateway_is_started_at_its_port(tmp_path: Path) -> None:
+    """Each row of the catalogue makes a command or a config file with the port and the server."""
+    for peer in PEERS:
+        command = " ".join(peer.start(Place("program", 12345, tmp_path)))
+        config = tmp_path / "config.json"
+        told = command + (config.read_text() if config.exists() else "")
+        config.unlink(missing_ok=True)
+        assert command.startswith("program ")
+        assert "12345" in told
+        assert "tests.bench.echo" in told
