@@ -10,19 +10,30 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 
 import dev
-from tests.bench import calls, idle, memory, metrics, recovery, search, snapshot, startup
+from tests.bench import (
+    calls,
+    idle,
+    instructions,
+    memory,
+    metrics,
+    recovery,
+    search,
+    snapshot,
+    startup,
+)
 from tests.bench.peers import install
 from tests.bench.peers import measure as peers
 from tests.bench.process import PROC
 from tests.bench.result import QUICK, Row, Scale, document, say, table
 
-MEASUREMENTS: dict[str, Callable[[Scale], Awaitable[list[Row]]]] = {
+MEASUREMENTS: dict[str, Callable[[Scale], Coroutine[None, None, list[Row]]]] = {
     "calls": calls.measure,
     "large": calls.measure_large,
+    "instructions": instructions.measure,
     "peers": peers.measure,
     "recovery": recovery.measure,
     "startup": startup.measure,
@@ -56,7 +67,7 @@ def main() -> int:
             say(str(problem))
             return 1
     scale = QUICK if asked.quick else Scale()
-    rows = []
+    rows: list[Row] = []
     for name, measure in MEASUREMENTS.items():
         if asked.names and name not in asked.names:
             continue

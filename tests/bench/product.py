@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,40 +55,52 @@ def configure(
     home.configure({**entries, **(others or {})}, tool_response_limit=0)
 
 
+@dataclass(slots=True)
+class PrefixedHome(Home):
+    """A home whose program is started by another command."""
+
+    under: Sequence[str] = ()
+
+    @property
+    def prefix(self) -> Sequence[str]:
+        return self.under
+
+
 @asynccontextmanager
-async def home_of_its_own() -> AsyncIterator[Home]:
+async def home_of_its_own(under: Sequence[str] = ()) -> AsyncIterator[Home]:
+    """``under``: a command that the program is started by."""
     with tempfile.TemporaryDirectory(prefix="bench-") as directory:
         # One level down: the program watches the directory above too, and in the directory of
         # everybody's temporary files there is always something going on.
         home = Path(directory) / "home"
         home.mkdir()
-        yield Home(home)
+        yield PrefixedHome(home, under)
 
 
 @asynccontextmanager
 async def running(
-    servers: int, more_tools: int = 0, remote: int | None = None
+    servers: int, more_tools: int = 0, remote: int | None = None, under: Sequence[str] = ()
 ) -> AsyncIterator[RunningProgram]:
     """The real program with so many servers, all of them ready.
 
-    ``remote`` is the port of one more that is reached by URL.
+    ``remote`` is the port of one more that is reached by URL, ``under`` a command to start it by.
     """
     others = {} if remote is None else {REMOTE: {"url": f"http://127.0.0.1:{remote}/mcp"}}
-    async with home_of_its_own() as home:
+    async with home_of_its_own(under) as home:
         configure(home, servers, more_tools, others)
         async with program(home) as started:
             await started.ready()
             yield started
 
 
-def bare(servers: int) -> AbstractAsyncContextManager[Part]:
+def bare(servers: int, under: Sequence[str] = ()) -> AbstractAsyncContextManager[Part]:
     """The bare passthrough to pipes, with so many servers."""
-    return part("passthrough", servers)
+    return part("passthrough", servers, under=under)
 
 
-def bare_http(server: int) -> AbstractAsyncContextManager[Part]:
+def bare_http(server: int, under: Sequence[str] = ()) -> AbstractAsyncContextManager[Part]:
     """The bare passthrough to the server at that port."""
-    return part("passthrough_http", server)
+    return part("passthrough_http", server, under=under)
 
 
 def echo_http() -> AbstractAsyncContextManager[Part]:
@@ -97,9 +109,10 @@ def echo_http() -> AbstractAsyncContextManager[Part]:
 
 
 @asynccontextmanager
-async def part(module: str, *arguments: int) -> AsyncIterator[Part]:
+async def part(module: str, *arguments: int, under: Sequence[str] = ()) -> AsyncIterator[Part]:
     """A module here that prints its port and its children's pids once it answers."""
     process = await asyncio.create_subprocess_exec(
+        *under,
         ECHO[0],
         "-m",
         f"tests.bench.{module}",

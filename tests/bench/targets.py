@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
@@ -122,13 +122,16 @@ def _at(target: Target, product: RunningProgram) -> Target:
 
 
 @asynccontextmanager
-async def targets() -> AsyncIterator[dict[str, Target]]:
-    """The program's addresses and the floors, by name; all run at once, to be asked in turns."""
+async def targets(under: Sequence[str] = ()) -> AsyncIterator[dict[str, Target]]:
+    """The program's addresses and the floors, by name; all run at once, to be asked in turns.
+
+    ``under`` is a command that the gateways among them are started by.
+    """
     async with (
         echo_http() as remote,
-        running(1, remote=remote.port) as product,
-        bare(1) as floor,
-        bare_http(remote.port) as floor_http,
+        running(1, remote=remote.port, under=under) as product,
+        bare(1, under) as floor,
+        bare_http(remote.port, under) as floor_http,
     ):
         pin(remote.pid, OTHER_CORE)
         await pin_program(product)

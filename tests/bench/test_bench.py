@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.bench import idle, metrics
+from tests.bench import idle, instructions, metrics, product
 from tests.bench.answers import Answer, Answers
 from tests.bench.echo import LARGE_TEXT
 from tests.bench.load import Plan, run
@@ -18,7 +19,7 @@ from tests.bench.peers import install, measure
 from tests.bench.peers.catalogue import PEERS, Place
 from tests.bench.process import PROC
 from tests.bench.result import Row, Samples, Scale, table
-from tests.bench.targets import PIPE, params_of, targets
+from tests.bench.targets import PIPE, Target, params_of, targets
 from tests.program import ROOT
 
 LIMIT = 50.0
@@ -131,7 +132,7 @@ async def test_command_names_what_there_is() -> None:
     """A name that does not exist is refused with those that do."""
     code, said = await _bench("speed")
     assert code == 2
-    assert "there is no 'speed'; there are calls, large, peers" in said
+    assert "there is no 'speed'; there are calls, large, instructions" in said
 
 
 async def _bench(*arguments: str) -> tuple[int, str]:
@@ -178,3 +179,24 @@ def test_every_gateway_is_started_at_its_port(tmp_path: Path) -> None:
         assert command.startswith("program ")
         assert "12345" in told
         assert "tests.bench.echo" in told
+
+
+@needs_proc
+async def test_instructions_are_counted_without_the_start(tmp_path: Path) -> None:
+    """A call through the floor costs some tens of thousands, start and handshake left out."""
+    if shutil.which("valgrind") is None:
+        pytest.skip("valgrind is not installed")
+    counts = instructions.Counts(tmp_path)
+    async with product.bare(1, counts.command) as floor:
+        plan = Plan(params=params_of("small"), port=floor.port, watched=floor.pid)
+        target = Target(name="floor", plan=plan)
+        assert 30_000 < await instructions.per_call(target, counts, 20) < 500_000
+
+
+async def test_instructions_are_not_counted_without_valgrind(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is missing costs that measurement only, and is said."""
+    monkeypatch.setenv("PATH", "/nonexistent")
+    assert await instructions.measure(Scale(rounds=1)) == []
+    assert "valgrind is not installed" in capsys.readouterr().err
