@@ -6,8 +6,8 @@ import secrets
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
-from types import MappingProxyType
 
+from core.model.chunked import Chunked
 from core.model.config import Config, ServerName
 from core.model.notices import Notice, NoticeCode, Severity
 from core.model.status import ConfigProblem, EnginePhase, Phase, ServerStatus, Snapshot
@@ -23,10 +23,8 @@ class Store:
     """Holds the current snapshot; every method that changes it runs on the engine's thread."""
 
     def __init__(self, clock: Clock, counters: Counters) -> None:
-        self.snapshot = Snapshot(boot=secrets.token_hex(8))
-        # The dict inside the published snapshot: replaced, never changed. Copying it is many
-        # times faster than copying through the proxy.
-        self._servers: dict[ServerName, ServerStatus] = {}
+        self._servers: Chunked[ServerName, ServerStatus] = Chunked()  # as in the snapshot
+        self.snapshot = Snapshot(boot=secrets.token_hex(8), servers=self._servers)
         self._clock = clock
         self._counters = counters
         self._slots: list[Slot] = []
@@ -48,25 +46,23 @@ class Store:
         before = self.snapshot
         seq = before.seq + 1
         shown = replace(status, rev=seq)
-        self._servers = {**self._servers, status.name: shown}
-        previous = before.servers.get(status.name)
+        previous = self._servers.get(status.name)
+        self._servers = self._servers.put(status.name, shown)
         from_phase = previous.phase if previous is not None else ABSENT
         if from_phase != status.phase:
             self._counters.supervisor_state_changes.inc(status.name, from_phase, status.phase)
             if status.phase is Phase.READY:
                 now = self._clock.wall().timestamp()
                 self._counters.server_last_ready.set(now, status.name)
-        self._replace(
-            replace(before, seq=seq, servers=MappingProxyType(self._servers)), status.name
-        )
+        self._replace(replace(before, seq=seq, servers=self._servers), status.name)
 
     def remove(self, name: ServerName) -> None:
-        """Stop showing a server."""
+        """Stop showing a server, if it is shown."""
         before = self.snapshot
-        self._servers = {key: value for key, value in self._servers.items() if key != name}
-        self._replace(
-            replace(before, seq=before.seq + 1, servers=MappingProxyType(self._servers)), name
-        )
+        if name not in self._servers:
+            return
+        self._servers = self._servers.without(name)
+        self._replace(replace(before, seq=before.seq + 1, servers=self._servers), name)
 
     def set_engine(self, phase: EnginePhase, endpoint: str | None = None) -> None:
         before = self.snapshot

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from timeit import Timer
-from types import MappingProxyType
 
 from core.engine.clock import LoopClock
 from core.engine.store import Store
@@ -82,8 +80,8 @@ def _fan_out(listeners: int, scale: Scale) -> Row:
 
 def _filled(size: int) -> Store:
     store = Store(LoopClock(), Counters())
-    servers = {status.name: status for status in map(_status, range(size))}
-    store.snapshot = replace(store.snapshot, servers=MappingProxyType(servers))
+    for number in range(size):
+        store.publish(_status(number))
     return store
 
 
