@@ -1,8 +1,8 @@
 """Makes the running servers the wanted ones: one actor per server, reconciled by level.
 
-Reconciliation compares what is wanted with what runs, whatever the occasion: a new
-configuration, a step of an actor, an intent, or the tick that catches what nobody foresaw.
-Occasions of one loop turn share one comparison.
+Reconciliation compares what is wanted with what runs, whatever the occasion: of all servers when
+there is a new configuration, and at the tick that catches what nobody foresaw; of one after a step
+of its actor or an intent. Occasions of one loop turn share one comparison.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Supervisor:
         self._world = world
         self._desired: Mapping[ServerName, ServerConfig] = MappingProxyType({})
         self._actors: dict[ServerName, Actor] = {}
-        self._due = False
+        self._due: dict[ServerName, None] = {}  # whom to compare in the next turn of the loop
         self._tick: Timer | None = None
         self._slept = world.clock.slept()
         self._empty = asyncio.Event()
@@ -53,7 +53,7 @@ class Supervisor:
         self._desired = servers
         if self._tick is None:
             self._arm_tick()
-        self._reconcile()
+        self._reconcile_all()
 
     def restart(self, name: ServerName) -> None:
         """Raises UnknownServer, or NotNow when there is nothing to restart."""
@@ -73,7 +73,7 @@ class Supervisor:
             hint = _WAY_OUT.get(status.phase, "")
             raise NotNow(f"{name} cannot be {verb} while it is {status.phase}.{hint}")
         actor.post(event)
-        self._poke()
+        self._poke(name)
 
     def show_again(self, name: ServerName | None) -> None:
         """What may be used of a server, or of all (None), may be something else now."""
@@ -86,7 +86,7 @@ class Supervisor:
         if self._tick is not None:
             self._tick.cancel()
         self._desired = MappingProxyType({})
-        self._reconcile()
+        self._reconcile_all()
         try:
             async with asyncio.timeout(limit):
                 await self._empty.wait()
@@ -100,17 +100,23 @@ class Supervisor:
         for actor in self._actors.values():
             actor.kill()
 
-    def _poke(self) -> None:
+    def _poke(self, name: ServerName) -> None:
         if not self._due:
-            self._due = True
-            asyncio.get_running_loop().call_soon(self._reconcile)
+            asyncio.get_running_loop().call_soon(self._reconcile_due)
+        self._due[name] = None
 
-    def _reconcile(self) -> None:
-        self._due = False
+    def _reconcile_due(self) -> None:
+        due, self._due = self._due, {}
+        self._reconcile(due)
+
+    def _reconcile_all(self) -> None:
+        self._reconcile({**dict.fromkeys(self._desired), **dict.fromkeys(self._actors)})
+
+    def _reconcile(self, names: Iterable[ServerName]) -> None:
         counters = self._world.counters
         started = self._world.clock.now()
         try:
-            self._apply()
+            self._apply(names)
         except Exception:
             # The second barrier: one bad comparison must not end all later ones.
             log.exception("bug in reconciliation")
@@ -120,12 +126,18 @@ class Supervisor:
         took = self._world.clock.now() - started
         counters.supervisor_reconciliation_duration.observe(took)
 
-    def _apply(self) -> None:
-        leaving = {name for name, actor in self._actors.items() if actor.leaving}
-        steps = plan(
-            {name: config for name, config in self._desired.items() if name not in leaving},
-            {name: actor.config for name, actor in self._actors.items() if name not in leaving},
-        )
+    def _apply(self, names: Iterable[ServerName]) -> None:
+        wanted: dict[ServerName, ServerConfig] = {}
+        running: dict[ServerName, ServerConfig] = {}
+        for name in names:
+            actor, config = self._actors.get(name), self._desired.get(name)
+            if actor is not None and actor.leaving:
+                continue  # its end is the next occasion
+            if actor is not None:
+                running[name] = actor.config
+            if config is not None:
+                wanted[name] = config
+        steps = plan(wanted, running)
         for config in steps.start:
             self._empty.clear()
             actor = self._actors[config.name] = Actor(config, self._world, self._stepped)
@@ -141,7 +153,7 @@ class Supervisor:
             self._world.counters.forget_server(actor.name)
             if not self._actors:
                 self._empty.set()
-        self._poke()
+        self._poke(actor.name)
 
     def _arm_tick(self) -> None:
         clock = self._world.clock
@@ -152,7 +164,7 @@ class Supervisor:
         before, self._slept = self._slept, self._world.clock.slept()
         if self._slept - before > RESUMED:
             self._resume()
-        self._poke()
+        self._reconcile_all()
 
     def _resume(self) -> None:
         """The computer has slept: what was worth waiting for then is another matter now."""
