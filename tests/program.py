@@ -122,7 +122,8 @@ class RunningProgram:
                     servers = changed
                 else:
                     servers = {
-                        name: changed.get(name) or world["servers"][name] for name in data["names"]
+                        name: changed.get(name) or world["servers"][name]
+                        for name in (world["servers"] if data["names"] is None else data["names"])
                     }
                 world = {**data, "servers": servers}
                 yield world

@@ -11,7 +11,6 @@ from collections.abc import AsyncGenerator
 
 import msgspec
 
-from core.model.notices import Notice
 from core.model.status import Snapshot
 from core.ports import Batch, Door
 from core.web import wire
@@ -71,16 +70,18 @@ class Events:
         since = _resume_from(last_event_id, snapshot)
         if since == _NEVER:
             return _event("snapshot", snapshot, snapshot.seq, _json(wire.snapshot_json(snapshot)))
-        return _delta(snapshot, since, *self._door.notices_since(since))
+        changed = [status for status in snapshot.servers.values() if status.rev > since]
+        told = self._door.notices_since(since)
+        return _delta(snapshot, wire.delta_json(snapshot, since, changed, snapshot.servers, *told))
 
     def _next(self, shown: Snapshot, batch: Batch) -> list[bytes]:
         snapshot = batch.snapshot
         if batch.dropped or not _same_world(shown, snapshot):
             if batch.notices or batch.dropped:
-                return [_delta(snapshot, shown.seq, batch.notices, batch.dropped)]
+                return [_since(shown, batch)]
             if self._newest != (shown.seq, snapshot.seq):
                 self._newest = (shown.seq, snapshot.seq)
-                self._encoded = _delta(snapshot, shown.seq, (), 0)
+                self._encoded = _since(shown, batch)
             return [self._encoded]
         return [
             _event("notice", snapshot, notice.seq, _json(wire.notice_json(notice)))
@@ -107,9 +108,21 @@ def _same_world(one: Snapshot, other: Snapshot) -> bool:
     )
 
 
-def _delta(snapshot: Snapshot, since: int, notices: tuple[Notice, ...], dropped: int) -> bytes:
-    data = _json(wire.delta_json(snapshot, since, notices, dropped))
-    return _event("delta", snapshot, snapshot.seq, data)
+def _since(shown: Snapshot, batch: Batch) -> bytes:
+    """What lies between the two; it costs what has changed, and not what there is."""
+    snapshot = batch.snapshot
+    before, now = shown.servers, snapshot.servers
+    changed = [now[name] for name in sorted(batch.changed) if name in now]
+    same = all((name in before) is (name in now) for name in batch.changed)
+    names = None if same else now
+    return _delta(
+        snapshot,
+        wire.delta_json(snapshot, shown.seq, changed, names, batch.notices, batch.dropped),
+    )
+
+
+def _delta(snapshot: Snapshot, delta: wire.DeltaJson) -> bytes:
+    return _event("delta", snapshot, snapshot.seq, _json(delta))
 
 
 def _json(shape: msgspec.Struct) -> bytes:

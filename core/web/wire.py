@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import msgspec
 
 from core.model.approvals import Review
-from core.model.config import Config, Http, Setting, Stdio
+from core.model.config import Config, Http, ServerName, Setting, Stdio
 from core.model.faults import Fault
 from core.model.findings import Finding
 from core.model.headline import headline
@@ -116,10 +116,13 @@ class SnapshotJson(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeltaJson(SnapshotJson, frozen=True, kw_only=True):
-    """What is new since ``since``: ``servers`` are the changed ones, ``names`` all there are."""
+    """What is new since ``since``: ``servers`` are the changed ones, ``names`` all there are.
+
+    ``names`` is null when they are the same as then: of ten thousand servers one event is small.
+    """
 
     since: int
-    names: tuple[str, ...]
+    names: tuple[str, ...] | None
     notices: tuple[NoticeJson, ...]
     dropped: int
 
@@ -231,7 +234,12 @@ def snapshot_json(snapshot: Snapshot) -> SnapshotJson:
 
 
 def delta_json(
-    snapshot: Snapshot, since: int, notices: tuple[Notice, ...] = (), dropped: int = 0
+    snapshot: Snapshot,
+    since: int,
+    servers: Iterable[ServerStatus],
+    names: Iterable[ServerName] | None,
+    notices: tuple[Notice, ...] = (),
+    dropped: int = 0,
 ) -> DeltaJson:
     """Enough to bring whoever last saw ``since`` up to date, removals included."""
     return DeltaJson(
@@ -243,10 +251,8 @@ def delta_json(
         config_revision=snapshot.config.revision,
         config_problem=config_problem_json(snapshot.config_problem),
         storage_problem=snapshot.storage_problem,
-        servers=tuple(
-            status_json(status) for status in snapshot.servers.values() if status.rev > since
-        ),
-        names=tuple(snapshot.servers),
+        servers=tuple(map(status_json, servers)),
+        names=tuple(names) if names is not None else None,
         notices=tuple(notice_json(notice) for notice in notices),
         dropped=dropped,
     )

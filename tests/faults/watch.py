@@ -157,7 +157,12 @@ class Listener:
             self.wrong.append(f"events go back from {self.world['seq']} to {data['seq']}")
         changed = {entry["name"]: entry for entry in data["servers"]}
         known = self.world["servers"]
-        if kind == "delta":
+        if kind == "delta" and data["names"] is None:
+            gone = changed.keys() - known.keys()
+            if gone:
+                self.wrong.append(f"a delta tells of {gone}, and names no new server")
+            changed = {**known, **changed}
+        elif kind == "delta":
             gone = [name for name in data["names"] if name not in changed and name not in known]
             if gone:
                 self.wrong.append(f"a delta leaves out {gone}, which were never told")

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from types import MappingProxyType
 from typing import Any, TypeVar
 
 from core.model.approvals import Hold, Review
+from core.model.chunked import Chunked
 from core.model.config import Problem, ServerName
 from core.model.faults import Action, Fault, FaultCode
 from core.model.notices import Notice, NoticeCode, Severity
@@ -40,6 +40,7 @@ class World:
 
     snapshot: Snapshot = NOWHERE
     notices: list[Notice] = field(default_factory=list)  # not yet shown
+    _servers: Chunked[ServerName, ServerStatus] = field(default_factory=Chunked)
 
     def fold(self, event: str, data: Json) -> frozenset[ServerName]:
         """Take an event of ``/events``; the servers it changed. Raises KeyError, TypeError or
@@ -47,20 +48,17 @@ class World:
         """
         match event:
             case "snapshot":
-                servers = {ServerName(each["name"]): _status(each) for each in data["servers"]}
-                changed = frozenset(servers) | frozenset(self.snapshot.servers)
+                servers = Chunked((each.name, each) for each in map(_status, data["servers"]))
+                changed = frozenset(servers) | frozenset(self._servers)
             case "delta":
-                new = {ServerName(each["name"]): _status(each) for each in data["servers"]}
-                names = [ServerName(name) for name in data["names"]]
-                known = {**self.snapshot.servers, **new}
-                servers = {name: known[name] for name in names}
-                changed = frozenset(new) | (frozenset(self.snapshot.servers) - frozenset(servers))
+                servers, changed = _folded(self._servers, data)
                 self.notices += map(_notice, data["notices"])
             case "notice":
                 self.notices.append(_notice(data))
                 return frozenset()
             case _:
                 return frozenset()
+        self._servers = servers
         self.snapshot = Snapshot(
             boot=data["boot"],
             seq=data["seq"],
@@ -68,9 +66,28 @@ class World:
             config_problem=_config_problem(data["config_problem"]),
             storage_problem=data.get("storage_problem") or "",
             endpoint=data["endpoint"],
-            servers=MappingProxyType(servers),
+            servers=servers,
         )
         return changed
+
+
+def _folded(
+    servers: Chunked[ServerName, ServerStatus], delta: Json
+) -> tuple[Chunked[ServerName, ServerStatus], frozenset[ServerName]]:
+    """The servers after a delta, and whom it is about; without names they are the same ones."""
+    new = [_status(each) for each in delta["servers"]]
+    for status in new:
+        servers = servers.put(status.name, status)
+    changed = frozenset(status.name for status in new)
+    if delta["names"] is None:
+        return servers, changed
+    names = frozenset(map(ServerName, delta["names"]))
+    gone = frozenset(servers) - names
+    for name in gone:
+        servers = servers.without(name)
+    if len(servers) != len(names):
+        raise ValueError("a server is named that was never told")
+    return servers, changed | gone
 
 
 def unreachable(snapshot: Snapshot) -> Snapshot:

@@ -67,7 +67,10 @@ def test_events_fold_to_the_present_world(worlds: list[set[int]], data: st.DataO
     seen = first
     for snapshot in later:
         if data.draw(st.booleans()):
-            far.fold("delta", sent(wire.delta_json(snapshot, seen.seq)))
+            changed = [each for each in snapshot.servers.values() if each.rev > seen.seq]
+            same = seen.servers.keys() == snapshot.servers.keys() and data.draw(st.booleans())
+            names = None if same else snapshot.servers
+            far.fold("delta", sent(wire.delta_json(snapshot, seen.seq, changed, names)))
             seen = snapshot
     assert far.snapshot == plain(seen)
 
@@ -106,6 +109,16 @@ def _walk(rows: Sequence[object]) -> list[object]:
     for row in rows:
         found += [row, *_walk(row.rows)]
     return found
+
+
+def test_a_name_that_was_never_told_is_not_of_an_engine() -> None:
+    """A delta cannot bring a server without saying what it is; without names nobody goes."""
+    far = World()
+    far.fold("snapshot", sent(wire.snapshot_json(world(*SERVERS))))
+    far.fold("delta", sent(wire.delta_json(world(*SERVERS), 1, [], None)))
+    assert set(far.snapshot.servers) == {each.name for each in SERVERS}
+    with pytest.raises(ValueError, match="never told"):
+        far.fold("delta", sent(wire.delta_json(world(*SERVERS), 1, [], [ServerName("x")])))
 
 
 def test_nothing_of_a_lost_engine_looks_alive() -> None:

@@ -77,10 +77,11 @@ class Client:
         for each in event.data["servers"]:
             self.phases[each["name"]] = each["status"]
             self.revs[each["name"]] = each["rev"]
-        names = event.data.get("names")
-        if names is not None:
-            self.phases = {name: self.phases[name] for name in names}
-            self.revs = {name: self.revs[name] for name in names}
+        if event.kind == "delta":
+            names = event.data["names"]
+            if names is not None:
+                self.phases = {name: self.phases[name] for name in names}
+                self.revs = {name: self.revs[name] for name in names}
             self.notices += [notice["seq"] for notice in event.data["notices"]]
 
     def agrees_with(self, snapshot: Snapshot) -> bool:
@@ -106,7 +107,7 @@ async def test_the_first_event_is_the_world() -> None:
 
 
 async def test_a_change_is_a_delta_of_that_server() -> None:
-    """Others are named only."""
+    """Others are named only when one came or went."""
     store = new_store()
     show(store, "one")
     show(store, "two")
@@ -116,7 +117,12 @@ async def test_a_change_is_a_delta_of_that_server() -> None:
     event = await read(stream)
     assert event.kind == "delta"
     assert [each["name"] for each in event.data["servers"]] == ["two"]
-    assert event.data["names"] == ["one", "two"]
+    assert event.data["names"] is None
+    show(store, "three")
+    assert (await read(stream)).data["names"] == ["one", "two", "three"]
+    store.remove(ServerName("one"))
+    event = await read(stream)
+    assert (event.data["servers"], event.data["names"]) == ([], ["two", "three"])
     await stream.aclose()
 
 

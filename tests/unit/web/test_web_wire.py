@@ -179,7 +179,7 @@ def test_masking_of_broken_urls(text: str) -> None:
 
 
 def test_a_delta_holds_what_changed_and_all_names() -> None:
-    """Removals need no tombstones: whoever is not named is gone."""
+    """Removals need no tombstones: whoever is not named is gone; without names nobody is."""
     old, new = status(rev=3), status(rev=9, name=ServerName("time"))
     snapshot = Snapshot(
         boot="b", seq=9, servers=MappingProxyType({old.name: old, new.name: new}), config=config()
@@ -191,7 +191,8 @@ def test_a_delta_holds_what_changed_and_all_names() -> None:
         severity=Severity.WARNING,
         args=(("why", "line 3"),),
     )
-    delta = wire.delta_json(snapshot, 3, (notice,), 2)
+    assert wire.delta_json(snapshot, 3, [new], None).names is None
+    delta = wire.delta_json(snapshot, 3, [new], snapshot.servers, (notice,), 2)
     assert [each.name for each in delta.servers] == ["time"]
     assert delta.names == ("git", "time")
     assert (delta.since, delta.seq, delta.dropped, delta.config_revision) == (3, 9, 2, 3)
