@@ -1,4 +1,4 @@
-"""A whole small desktop without a screen: Xvfb, a private bus, openbox and xfce4-panel.
+"""A whole small desktop without a screen: Xvfb, a private bus, openbox and a panel.
 
 For tests that click a real icon in a real panel. Everything lives in one directory and ends
 with ``close``; pictures go to ``test-output/`` of the working directory.
@@ -23,11 +23,13 @@ from PIL import Image, ImageChops
 
 from tests.fakes.tray_bus import PrivateBus
 from tests.fakes.tray_host import WATCHER, ItemReader, MenuRow
+from tests.fakes.tray_panels import HEIGHT as HEIGHT_OF_PANEL
+from tests.fakes.tray_panels import XFCE, PanelProgram
 
-PROGRAMS = ("Xvfb", "dbus-daemon", "openbox", "xfce4-panel", "xdotool", "scrot", "xwininfo")
+PROGRAMS = ("Xvfb", "dbus-daemon", "openbox", "xdotool", "scrot", "xwininfo")
+EARS = "/usr/libexec/at-spi-bus-launcher"
 LIMIT = 30.0
 BETWEEN_LOOKS = 0.05
-PANEL_HEIGHT = 32
 WIDTH, HEIGHT = 1280, 800
 OUTPUT = Path("test-output") / "tray"
 
@@ -37,42 +39,7 @@ POPUP_SETTLES = 0.5
 MENU_FETCHED = 1.0
 """Seconds: a click before the panel has read a new item's menu pops up nothing."""
 
-PANEL_XML = """<?xml version="1.0" encoding="UTF-8"?>
-<channel name="xfce4-panel" version="1.0">
-  <property name="configver" type="int" value="2"/>
-  <property name="panels" type="array">
-    <value type="int" value="1"/>
-    <property name="dark-mode" type="bool" value="{dark}"/>
-    <property name="panel-1" type="empty">
-      <property name="position" type="string" value="p=6;x=0;y=0"/>
-      <property name="position-locked" type="bool" value="true"/>
-      <property name="length" type="uint" value="100"/>
-      <property name="size" type="uint" value="{height}"/>
-      <property name="icon-size" type="uint" value="0"/>
-      <property name="plugin-ids" type="array">
-        <value type="int" value="1"/><value type="int" value="2"/>
-      </property>
-    </property>
-  </property>
-  <property name="plugins" type="empty">
-    <property name="plugin-1" type="string" value="separator">
-      <property name="expand" type="bool" value="true"/>
-      <property name="style" type="uint" value="0"/>
-    </property>
-    <property name="plugin-2" type="string" value="systray">
-      <property name="square-icons" type="bool" value="true"/>
-      <property name="hide-new-items" type="bool" value="false"/>
-    </property>
-  </property>
-</channel>
-"""
-
 T = TypeVar("T")
-
-
-def missing_programs() -> list[str]:
-    """What of the desktop is not installed here."""
-    return [name for name in PROGRAMS if shutil.which(name) is None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +59,18 @@ class Box:
 class TrayDesktop:
     """The desktop; ``env`` is what a program started in it needs."""
 
-    def __init__(self, directory: Path, *, dark: bool = False) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        panel: PanelProgram = XFCE,
+        dark: bool = False,
+        accessible: bool = False,
+    ) -> None:
+        """``accessible``: the panel speaks to screen readers, which costs it some start-up time."""
         self._directory = directory
+        self._accessible = accessible
+        self.panel = panel
         self._dark = dark
         self._display: subprocess.Popen[str] | None = None
         self._started: dict[str, subprocess.Popen[bytes]] = {}
@@ -104,6 +81,11 @@ class TrayDesktop:
     def address(self) -> str:
         return self._bus.address
 
+    def missing(self) -> list[str]:
+        """What of it is not installed here."""
+        needed = (*PROGRAMS, self.panel.name, *((EARS,) if self._accessible else ()))
+        return [name for name in needed if shutil.which(name) is None]
+
     def open(self) -> None:
         """Start screen, bus and window manager; no panel yet."""
         homes = {
@@ -112,10 +94,9 @@ class TrayDesktop:
         }
         for home in homes.values():
             Path(home).mkdir(mode=0o700, exist_ok=True)
-        channel = Path(homes["XDG_CONFIG_HOME"]) / "xfce4/xfconf/xfce-perchannel-xml"
-        channel.mkdir(parents=True)
-        settings = PANEL_XML.format(height=PANEL_HEIGHT, dark=str(self._dark).lower())
-        (channel / "xfce4-panel.xml").write_text(settings)
+        settings = Path(homes["XDG_CONFIG_HOME"]) / self.panel.path
+        settings.parent.mkdir(parents=True)
+        settings.write_text(self.panel.settings_for(dark=self._dark))
         self._display = subprocess.Popen(
             f"Xvfb -displayfd 1 -screen 0 {WIDTH}x{HEIGHT}x24 -nolisten tcp -noreset".split(),
             stdout=subprocess.PIPE,
@@ -130,9 +111,9 @@ class TrayDesktop:
             "DISPLAY": f":{number}",
             "DBUS_SESSION_BUS_ADDRESS": self._bus.address,
             "GDK_BACKEND": "x11",
-            "NO_AT_BRIDGE": "1",
+            "QT_LINUX_ACCESSIBILITY_ALWAYS_ON" if self._accessible else "NO_AT_BRIDGE": "1",
             "GTK_THEME": "Adwaita:dark" if self._dark else "Adwaita",
-            "XDG_CURRENT_DESKTOP": "XFCE",
+            **self.panel.env,
         }
         self._bus = PrivateBus(self._directory, self.env)
         self._bus.start()
@@ -148,7 +129,7 @@ class TrayDesktop:
 
     def start_panel(self) -> None:
         """Return when the panel is drawn and stands still."""
-        self._start("panel", ["xfce4-panel", "--disable-wm-check"])
+        self._start("panel", self.panel.argv)
         self.until(self._panel_is_drawn, "the panel is drawn")
 
     def kill(self, name: str) -> None:
@@ -160,7 +141,7 @@ class TrayDesktop:
 
     def kill_panel(self) -> None:
         self.kill("panel")
-        self.until(lambda: not self._windows("xfce4-panel"), "the panel's window is gone")
+        self.until(lambda: not self._windows(self.panel.name), "the panel's window is gone")
 
     def ask(self, question: Callable[[ItemReader], Awaitable[T]]) -> T:
         """Put a question to the one registered item, over a connection of our own."""
@@ -193,7 +174,7 @@ class TrayDesktop:
 
         def found() -> Box | None:
             box = self._unevenness()
-            if box is None or box[2] - box[0] < PANEL_HEIGHT // 2:
+            if box is None or box[2] - box[0] < HEIGHT_OF_PANEL // 2:
                 return None
             return Box(box[0], box[1], box[2] - box[0], box[3] - box[1])
 
@@ -236,10 +217,14 @@ class TrayDesktop:
         sleep(POPUP_SETTLES)
         self._xdotool("click", str(button))
 
+    def press(self, key: str) -> None:
+        """Press a key of the keyboard; its name as X knows it."""
+        self._xdotool("key", key)
+
     def close_menus(self) -> None:
         while self.popups():
             before = len(self.popups())
-            self._xdotool("key", "Escape")
+            self.press("Escape")
             self.until(lambda before=before: len(self.popups()) < before, "a menu closes")
 
     def screenshot(self, name: str) -> Path:
@@ -266,11 +251,11 @@ class TrayDesktop:
     def _place(self, menu: Box, rows: Sequence[MenuRow], row: MenuRow) -> tuple[int, int]:
         """The middle of a row: separators are thinner, all other rows equally high."""
         separators = sum(each.is_separator for each in rows)
-        padding = 2 * MENU_PADDING
-        high = (menu.height - padding - separators * SEPARATOR) / (len(rows) - separators)
-        y = menu.y + MENU_PADDING
+        padding, line = self.panel.padding, self.panel.separator
+        high = (menu.height - 2 * padding - separators * line) / (len(rows) - separators)
+        y = menu.y + padding
         for each in rows:
-            height = SEPARATOR if each.is_separator else high
+            height = line if each.is_separator else high
             if each == row:
                 return menu.x + menu.width // 2, round(y + height / 2)
             y += height
@@ -291,7 +276,7 @@ class TrayDesktop:
         found = {}
         for line in self._tree().splitlines():
             match = WINDOW.match(line)
-            if match is None or ("xfce4-panel" not in line and "rapper" not in line):
+            if match is None or (self.panel.name not in line and "rapper" not in line):
                 continue
             try:
                 about = self._run("xwininfo", "-id", match["id"])
@@ -323,15 +308,15 @@ class TrayDesktop:
         second = self._strip()
         drawn = second.getextrema() != BLACK
         still = ImageChops.difference(first, second).getbbox() is None
-        return drawn and still and bool(self._windows("xfce4-panel"))
+        return drawn and still and bool(self._windows(self.panel.name))
 
     def _unevenness(self) -> tuple[int, int, int, int] | None:
         strip = self._strip()
-        ground = strip.crop((0, 0, 1, PANEL_HEIGHT)).resize(strip.size)
+        ground = strip.crop((0, 0, 1, HEIGHT_OF_PANEL)).resize(strip.size)
         return ImageChops.difference(strip, ground).getbbox()
 
     def _strip(self) -> Image.Image:
-        return self.picture("strip").crop((0, 0, WIDTH, PANEL_HEIGHT))
+        return self.picture("strip").crop((0, 0, WIDTH, HEIGHT_OF_PANEL))
 
     def _start(self, name: str, argv: Sequence[str]) -> None:
         log = (self._directory / f"{name}.log").open("ab")
@@ -351,9 +336,7 @@ class TrayDesktop:
 
 
 BLACK = ((0, 0), (0, 0), (0, 0))
-MENU_PADDING = 4
 TREE_LOOKS = 20
-SEPARATOR = 1
 WINDOW = re.compile(
     r"\s+(?P<id>0x[0-9a-f]+) .* (?P<width>\d+)x(?P<height>\d+)\+-?\d+\+-?\d+\s+"
     r"\+(?P<x>-?\d+)\+(?P<y>-?\d+)$"

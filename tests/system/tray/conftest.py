@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.tray_desktop import TrayDesktop, missing_programs
+from tests.fakes.tray_desktop import TrayDesktop
+from tests.fakes.tray_panels import LXQT, XFCE
 from tests.fakes.tray_seat import FakeSeat, Seat
 
 
@@ -37,13 +38,19 @@ def tray_desktop(short_dir: Path) -> Iterator[TrayDesktop]:
 
 
 @pytest.fixture
+def lxqt_desktop(short_dir: Path) -> Iterator[TrayDesktop]:
+    """The same with LXQt's panel, which draws its menus with Qt."""
+    yield from _desktop(TrayDesktop(short_dir, panel=LXQT))
+
+
+@pytest.fixture
 def dark_desktop(short_dir: Path) -> Iterator[TrayDesktop]:
     """The same with a dark panel."""
     yield from _desktop(TrayDesktop(short_dir, dark=True))
 
 
 def _desktop(desktop: TrayDesktop) -> Iterator[TrayDesktop]:
-    missing = missing_programs()
+    missing = desktop.missing()
     if missing:
         pytest.skip(f"not installed here: {', '.join(missing)}")
     try:
@@ -57,4 +64,24 @@ def _desktop(desktop: TrayDesktop) -> Iterator[TrayDesktop]:
 def seat(request: pytest.FixtureRequest) -> Seat:
     """Both, one after the other: what holds for the fake panel must hold for the real one."""
     found: Seat = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture(params=["fake_seat", "tray_desktop", "lxqt_desktop"])
+def any_seat(request: pytest.FixtureRequest) -> Seat:
+    """All of them: the few expectations that hold the fake and every panel together."""
+    found: Seat = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture(params=[XFCE, LXQT], ids=["xfce", "lxqt"])
+def heard_desktop(short_dir: Path, request: pytest.FixtureRequest) -> Iterator[TrayDesktop]:
+    """Every real panel in a session in which somebody uses a screen reader."""
+    yield from _desktop(TrayDesktop(short_dir, panel=request.param, accessible=True))
+
+
+@pytest.fixture(params=["tray_desktop", "lxqt_desktop"])
+def real_desktop(request: pytest.FixtureRequest) -> TrayDesktop:
+    """Every real panel, one after the other."""
+    found: TrayDesktop = request.getfixturevalue(request.param)
     return found
