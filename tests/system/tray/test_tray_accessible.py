@@ -1,0 +1,54 @@
+"""The tray without eyes and without a mouse, in real panels and through the real AT-SPI bus."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.fakes.tray_desktop import TrayDesktop
+from tests.fakes.tray_ears import Ears
+from tests.fakes.tray_host import ItemReader
+from tests.fakes.tray_panels import LXQT
+from tests.fakes.tray_seat import RunningTray
+
+pytestmark = pytest.mark.timeout(120)
+
+
+async def test_every_row_is_spoken_and_reached_by_keyboard(heard_desktop: TrayDesktop) -> None:
+    """Arrow keys reach every row that can be used, each is heard by its words and none is
+    nameless; Enter in a submenu acts, and Escape closes what is open.
+    """
+    await asyncio.to_thread(heard_desktop.start_panel)
+    with RunningTray(heard_desktop.env, "alpha", "beta") as tray:
+        await asyncio.to_thread(tray.expect, "say The tray icon is shown.")
+        await asyncio.to_thread(heard_desktop.icon_appears)
+        async with Ears(heard_desktop.address) as ears:
+
+            async def key(name: str, reaches: str) -> None:
+                await asyncio.to_thread(heard_desktop.press, name)
+                await ears.until_reached(reaches)
+
+            await asyncio.to_thread(heard_desktop.open_menu)
+            layout = await asyncio.to_thread(heard_desktop.ask, ItemReader.layout)
+            rows = [row for row in layout.rows if not row.is_separator]
+            for row in rows:
+                if row.enabled:
+                    await key("Down", row.label)
+            spoken = [thing.name for thing in await ears.menu() if thing.role != "separator"]
+            assert spoken == [row.label for row in rows]
+            assert ears.rows == [row.label for row in rows if row.enabled]
+            await asyncio.to_thread(heard_desktop.close_menus)
+
+            await asyncio.to_thread(heard_desktop.open_menu)
+            await key("Down", "Servers (2)")
+            await key("Right", "alpha - Ready, 2 tools")
+            await key("Down", "beta - Ready, 2 tools")
+            await key("Right", "Restart")
+            assert [thing.name for thing in await ears.menu()] == ["Restart", "Disable", "View log"]
+            await asyncio.to_thread(heard_desktop.press, "Return")
+            asked = await asyncio.to_thread(tray.expect, "asked")
+            assert asked == "asked RestartServer(name='beta')"
+            if heard_desktop.panel is LXQT:  # XFCE's panel says nothing of the icon (decision 32)
+                buttons = [each for each in await ears.everything() if each.role == "push button"]
+                assert "MCP Proxy - 2 of 2 ready" in [each.description for each in buttons]
