@@ -34,6 +34,8 @@ from core.ports import Door
 from core.registry.late import LateRegistry
 from core.search.catalogue import Catalogue
 from core.search.meaning import SentenceModel
+from core.secrets.keyring import Keyring
+from core.secrets.vault import DesktopVault
 from core.storage.storage import Storage
 from core.telemetry.counters import Counters
 from core.telemetry.logging import Logs, fields, server_log_name, start_logging
@@ -107,17 +109,23 @@ def start(options: Options, environ: Mapping[str, str] = os.environ) -> EngineTh
 
 def diagnose(options: Options, environ: Mapping[str, str] = os.environ) -> Mapping[str, object]:
     """What ``GET /api/v1/diagnostics`` answers, as far as it can be known without an engine."""
-    findings = asyncio.run(_doctor(options, environ, SearchPath(environ)).examine(None))
+    findings = asyncio.run(_doctor_alone(options, environ).examine(None))
     data: Mapping[str, object] = msgspec.to_builtins(diagnostics_json(__version__, findings))
     return data
 
 
 def report(options: Options, environ: Mapping[str, str] = os.environ) -> bytes:
     """What ``GET /api/v1/diagnostics/bundle`` answers, likewise."""
-    return asyncio.run(_doctor(options, environ, SearchPath(environ)).bundle(None))
+    return asyncio.run(_doctor_alone(options, environ).bundle(None))
 
 
-def _doctor(options: Options, environ: Mapping[str, str], search_path: SearchPath) -> Doctor:
+def _doctor_alone(options: Options, environ: Mapping[str, str]) -> Doctor:
+    return _doctor(options, environ, SearchPath(environ), Keyring(DesktopVault()))
+
+
+def _doctor(
+    options: Options, environ: Mapping[str, str], search_path: SearchPath, keyring: Keyring
+) -> Doctor:
     premises = Premises(
         version=__version__,
         config_file=options.config_file,
@@ -126,7 +134,7 @@ def _doctor(options: Options, environ: Mapping[str, str], search_path: SearchPat
         overrides=options.overrides,
         environ=environ,
     )
-    return Doctor(premises, search_path)
+    return Doctor(premises, search_path, keyring)
 
 
 async def _run(
@@ -172,14 +180,16 @@ async def _serve(
             counters=counters,
             open_log=lambda server: logs.server_log(server.slug),
         )
+        keyring = Keyring(DesktopVault(), unlocked=lambda: engine.secret_changed(None))
         stdio = StdioConnector(
             means=means,
             environ=environ,
+            keyring=keyring,
             policy=lambda: engine.snapshot.config.environment,
             grace=lambda: HURRIED if engine.snapshot.engine is EnginePhase.STOPPING else Grace(),
             reaper=reaper,
         )
-        connector = AnyConnector(stdio, means, environ)
+        connector = AnyConnector(stdio, means, environ, keyring)
         storage = Storage(
             options.database_file,
             counters,
@@ -224,7 +234,7 @@ async def _serve(
             door=engine,
             sessions=engine.sessions,
             privates=privates,
-            doctor=_doctor(options, environ, stdio.search_path),
+            doctor=_doctor(options, environ, stdio.search_path, keyring),
             config=source,
             search=catalogue,
             records=storage,

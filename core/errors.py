@@ -10,6 +10,8 @@
     ├── AlreadyRunning       another instance holds the data directory (exit 3)
     ├── PermissionProblem    a file or directory is not ours to use    (exit 5)
     ├── StorageFailed        the database cannot be read or written
+    ├── KeyringFailed        the keyring gives or takes no secrets
+    │   └── NoKeyring        there is none here
     ├── RegistryFailed       the registry of servers gave no usable answer
     │   └── RegistryOff      none is named in the config file
     ├── EngineStopped        the engine no longer takes work
@@ -93,6 +95,20 @@ class StorageFailed(McpProxyError):
     """
 
     nothing_kept = False
+
+
+class KeyringFailed(McpProxyError):
+    """The keyring gives or takes no secrets now: it is locked, or does not answer."""
+
+
+class NoKeyring(KeyringFailed):
+    """There is no keyring here, as on a computer without a desktop."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "There is no keyring here; it comes with a desktop session. Put the value into an "
+            "environment variable instead, and refer to it as ${env:NAME}."
+        )
 
 
 class RegistryFailed(McpProxyError):

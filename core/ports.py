@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
@@ -278,6 +278,19 @@ class Doctor(Protocol):
 
     async def bundle(self, snapshot: Snapshot) -> bytes:
         """A zip archive for a bug report, without secrets."""
+
+
+class Keyring(Protocol):
+    """Where the desktop keeps secrets."""
+
+    async def read(self, names: Collection[str]) -> Mapping[str, str]:
+        """The values of those of the names that have one; within seconds.
+
+        Raises KeyringFailed.
+        """
+
+    def told(self) -> Collection[str]:
+        """Every value that was read so far, so that none of them is shown."""
 
 
 class FoundTool(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import platform
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
@@ -29,8 +29,8 @@ SERVER_LOG_BYTES = 32 * 1024
 MOST_SERVER_LOGS = 50
 
 PACKAGES = (
-    *("click", "dbus-fast", "filelock", "httptools", "httpx", "msgspec", "pillow", "platformdirs"),
-    *("prometheus-client", "psutil", "pystray", "uvicorn", "uvloop", "watchdog"),
+    *("click", "dbus-fast", "filelock", "httptools", "httpx", "keyring", "msgspec", "pillow"),
+    *("platformdirs", "prometheus-client", "psutil", "pystray", "uvicorn", "uvloop", "watchdog"),
 )
 
 README = """\
@@ -42,9 +42,10 @@ state.json     the servers and how they are, if the program was running
 config.json    the shape of the config file; all values are masked but harmless ones
 logs/          the last lines of the program's log and the servers' logs
 
-Every value that the config file masks, and every environment variable that is named like a
-secret, was replaced by *** in all files, in each usual spelling. So was what merely looks like
-a secret, and your home directory is written ~. Look through the files before you send them.
+Every value that the config file masks, every secret that was read from the keyring, and every
+environment variable that is named like a secret, was replaced by *** in all files, in each usual
+spelling. So was what merely looks like a secret, and your home directory is written ~. Look
+through the files before you send them.
 """
 
 UNKNOWN_SECRETS = """\
@@ -53,10 +54,18 @@ take out of them.
 """
 
 
-def bundle(premises: Premises, findings: Sequence[Finding], snapshot: Snapshot | None) -> bytes:
-    """A zip archive. Reads files, so call it off the event loop."""
+def bundle(
+    premises: Premises,
+    findings: Sequence[Finding],
+    snapshot: Snapshot | None,
+    from_keyring: Iterable[str] = (),
+) -> bytes:
+    """A zip archive. Reads files, so call it off the event loop.
+
+    ``from_keyring`` are the secrets that no file tells.
+    """
     document, readable = _document(premises.config_file)
-    redact = redaction(_secrets(premises, document))
+    redact = redaction((*_secrets(premises, document), *from_keyring))
     files: dict[str, str] = {
         "findings.json": _json(diagnostics_json(premises.version, findings), redact),
         "versions.json": _json(_versions(premises.version), redact),

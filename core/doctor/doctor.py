@@ -8,27 +8,35 @@ from dataclasses import dataclass
 from core.doctor.examination import Premises, examine
 from core.model.findings import Finding
 from core.model.status import Snapshot
+from core.ports import Keyring
 from core.upstream.environment import SearchPath
 
 
 @dataclass(frozen=True, slots=True)
 class Doctor:
-    """``search_path`` is the one servers are started with, so that it is asked for once."""
+    """``search_path`` and ``keyring`` are those servers are started with: each is asked once."""
 
     premises: Premises
     search_path: SearchPath
+    keyring: Keyring
 
     async def examine(self, snapshot: Snapshot | None) -> tuple[Finding, ...]:
         """What is as it should be, and what is not; None examines while no engine runs."""
-        return await examine(self.premises, self.search_path, snapshot)
+        return await examine(self.premises, self.search_path, self.keyring, snapshot)
 
     async def bundle(self, snapshot: Snapshot | None) -> bytes:
         """A zip archive for a bug report, without secrets."""
         findings = await self.examine(snapshot)
-        return await asyncio.to_thread(_bundle, self.premises, findings, snapshot)
+        told = tuple(self.keyring.told())
+        return await asyncio.to_thread(_bundle, self.premises, findings, snapshot, told)
 
 
-def _bundle(premises: Premises, findings: tuple[Finding, ...], snapshot: Snapshot | None) -> bytes:
+def _bundle(
+    premises: Premises,
+    findings: tuple[Finding, ...],
+    snapshot: Snapshot | None,
+    told: tuple[str, ...],
+) -> bytes:
     from core.doctor.bundle import bundle  # what it needs, no start needs
 
-    return bundle(premises, findings, snapshot)
+    return bundle(premises, findings, snapshot, told)

@@ -16,9 +16,11 @@ from core.errors import ConfigError, ListenError, McpProxyError
 from core.model.config import Config, Listen
 from core.model.findings import Finding, Gravity
 from core.model.status import Snapshot
+from core.ports import Keyring
 from core.telemetry.logfile import tail
 from core.telemetry.logging import MAIN_LOG
 from core.upstream.environment import SHELL_LIMIT, SearchPath
+from core.upstream.values import values_for
 from core.web.serve import bind_tcp
 
 LOG_LINES = 2000
@@ -38,26 +40,47 @@ class Premises:
 
 
 async def examine(
-    premises: Premises, search_path: SearchPath, snapshot: Snapshot | None
+    premises: Premises, search_path: SearchPath, keyring: Keyring, snapshot: Snapshot | None
 ) -> tuple[Finding, ...]:
     """Everything examined. ``snapshot`` is the running engine's; None when none runs.
 
     Changes nothing: no file is made or corrected. Takes as long as the login shell to tell its
-    PATH, unless it was asked before.
+    PATH, unless it was asked before, and without an engine as long as the keyring.
     """
     path = await search_path.get()
     on_path = _search_path(premises, path, search_path.shell_answered)
-    return await asyncio.to_thread(_examine, premises, snapshot, on_path, path)
+    config: Config | None
+    if snapshot is not None:
+        config, about_config = snapshot.config, list(_config_in_use(premises, snapshot))
+        about = [servers.running(snapshot.servers[name]) for name in sorted(snapshot.servers)]
+    else:
+        config, about_config = await asyncio.to_thread(_config_on_disk, premises)
+        about = await _startable(config or Config(), premises, keyring, path)
+    return await asyncio.to_thread(
+        _examine, premises, snapshot, config, about_config, [on_path, *about]
+    )
+
+
+async def _startable(
+    config: Config, premises: Premises, keyring: Keyring, path: str
+) -> list[Finding]:
+    policy = config.environment
+    findings = []
+    for name in sorted(config.servers):
+        server = config.servers[name]
+        texts = server.texts(policy) if server.enabled else ()
+        values = await values_for(texts, premises.environ, keyring)
+        findings.append(await asyncio.to_thread(servers.startable, server, policy, values, path))
+    return findings
 
 
 def _examine(
-    premises: Premises, snapshot: Snapshot | None, on_path: Finding, path: str
+    premises: Premises,
+    snapshot: Snapshot | None,
+    config: Config | None,
+    about_config: list[Finding],
+    about_servers: list[Finding],
 ) -> tuple[Finding, ...]:
-    if snapshot is not None:
-        config: Config | None = snapshot.config
-        about_config = list(_config_in_use(premises, snapshot))
-    else:
-        config, about_config = _config_on_disk(premises)
     listed = config if config is not None else Config()
     findings = [surroundings.versions(premises.version), *about_config]
     if config is not None:
@@ -68,14 +91,7 @@ def _examine(
     if snapshot is not None:
         findings.append(_storage(snapshot))
     findings += surroundings.descriptors(len(listed.servers))
-    findings.append(on_path)
-    if snapshot is not None:
-        findings += (servers.running(snapshot.servers[name]) for name in sorted(snapshot.servers))
-    else:
-        findings += (
-            servers.startable(listed.servers[name], listed.environment, premises.environ, path)
-            for name in sorted(listed.servers)
-        )
+    findings += about_servers
     findings.append(_main_log(premises.log_dir / MAIN_LOG))
     return tuple(findings)
 

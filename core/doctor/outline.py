@@ -8,6 +8,7 @@ from pathlib import PurePath
 
 from core.config.jsonc import Document, Value
 from core.doctor.redaction import MASK
+from core.model.references import ENV, is_reference, references
 from core.upstream.environment import SAFE
 
 SHOWN = frozenset(
@@ -25,7 +26,6 @@ SHOWN = frozenset(
 _PLAIN = re.compile(r"[A-Za-z0-9_.:\[\]-]{1,64}")
 _PATHS = frozenset({"SSH_AUTH_SOCK", "XAUTHORITY"})  # named like secrets, but they lead to them
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-_REFERENCE = re.compile(r"\$\{(?:env|keyring):([^}]*)\}")
 _OPTION = re.compile(r"-[A-Za-z]|--[A-Za-z]+(?:-[A-Za-z]+){0,3}")
 _SECRET_NAME = re.compile(r"key|token|secret|passw|credential|auth", re.IGNORECASE)
 
@@ -40,9 +40,9 @@ def outline(document: Document) -> Shown:
 def secrets_in(document: Document, environ: Mapping[str, str]) -> Iterator[str]:
     """Every text of the document that its outline masks, and every value it refers to."""
     yield from _hidden("", document.root.value)
-    for name in _REFERENCE.findall(document.text):
-        if name in environ and name not in SAFE:
-            yield environ[name]
+    for each in references(document.text):
+        if each.where == ENV and each.name in environ and each.name not in SAFE:
+            yield environ[each.name]
 
 
 def secrets_around(environ: Mapping[str, str]) -> Iterator[str]:
@@ -98,7 +98,7 @@ def _is_harmless(key: str, text: str) -> bool:
     """What belongs there, or names a secret without being it, or switches something."""
     if key in SHOWN:
         return _is_plain(text)
-    return bool(_REFERENCE.fullmatch(text) or (key == "args" and _OPTION.fullmatch(text)))
+    return is_reference(text) or bool(key == "args" and _OPTION.fullmatch(text))
 
 
 def _is_plain(text: str) -> bool:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from core.model.config import EnvironmentPolicy, Http, ServerConfig, ServerName
 from core.model.faults import Action, Fault
 from core.model.findings import Finding, Gravity
 from core.model.status import Level, Phase, ServerStatus
 from core.upstream import classify
-from core.upstream.environment import MissingSecret
-from core.upstream.launch import prepare
+from core.upstream.launch import Launch, prepare
+from core.upstream.values import MissingSecret, Values
 
 _GRAVITY: dict[Phase, Gravity] = {
     Phase.DISABLED: Gravity.OK,
@@ -40,18 +38,23 @@ def running(status: ServerStatus) -> Finding:
 
 
 def startable(
-    config: ServerConfig, policy: EnvironmentPolicy, environ: Mapping[str, str], path: str
+    config: ServerConfig, policy: EnvironmentPolicy, values: Values | Fault, path: str
 ) -> Finding:
     """Whether a server could be started, judged by what the start itself would do first.
 
-    ``path`` is where commands are searched. Reads the disk and starts nothing.
+    ``values`` is what its entry refers to, ``path`` where commands are searched. Reads the disk
+    and starts nothing.
     """
     if not config.enabled:
         return _fine(config, "Disabled")
     if isinstance(config.transport, Http):
         return _fine(config, "Reached by URL", "Examined only while the program runs.")
+    launch: Launch | Fault
     try:
-        launch = prepare(config.transport, policy, environ, path)
+        if isinstance(values, Fault):
+            launch = values
+        else:
+            launch = prepare(config.transport, policy, values, path)
     except MissingSecret as error:
         launch = classify.missing_secret(str(error))
     if isinstance(launch, Fault):
@@ -87,7 +90,7 @@ def next_step(action: Action, name: ServerName) -> str:
         case Action.CONFIGURE:
             return f"Correct the entry of {name} in the config file; saving it is enough."
         case Action.SET_SECRET:
-            return "Set the value where MCP Proxy Tray is started, and start it anew."
+            return "Set the value; after setting a variable, start MCP Proxy Tray anew."
         case Action.ENABLE:
             return f"mcpproxy-tray servers enable {name}"
         case Action.LOGIN:

@@ -27,6 +27,7 @@ from core.model.intents import (
     RestartServer,
     RestoreConfig,
     RetryNow,
+    SecretChanged,
     SetEnabled,
     SetQuarantined,
     Show,
@@ -98,6 +99,8 @@ class Engine:
                 await self._source.edit(intent)
             case RestoreConfig():
                 await self._source.restore()
+            case SecretChanged(secret):
+                self.secret_changed(secret)
             case Show():
                 self.store.notice(NoticeCode.SHOW)
             case Shutdown():
@@ -165,6 +168,10 @@ class Engine:
     def network_up(self) -> None:
         """Servers elsewhere that wait to be tried again are tried now."""
         self._supervisor.network_up()
+
+    def secret_changed(self, secret: str | None) -> None:
+        """What refers to that secret and does not work is tried again; None: see the supervisor."""
+        self._supervisor.secret_changed(secret, self.snapshot.config.environment)
 
     def refuse_work(self) -> None:
         """First step of stopping: no new work; every subscription ends, so streams say bye."""

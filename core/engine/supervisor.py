@@ -16,8 +16,10 @@ from core.engine.actor import Actor, World
 from core.errors import NotNow, UnknownServer
 from core.lifecycle import machine
 from core.lifecycle.reconcile import plan
-from core.model.config import Http, ServerConfig, ServerName
+from core.model.config import EnvironmentPolicy, Http, ServerConfig, ServerName
+from core.model.faults import FaultCode
 from core.model.intents import RestartServer, RetryNow, ServerIntent, allowed
+from core.model.references import keyring_names
 from core.model.status import Phase
 from core.ports import Timer
 
@@ -178,6 +180,21 @@ class Supervisor:
         ]
         log.info("network up", extra={"fields": {"servers": len(remote)}})
         self._try_waiting(remote)
+
+    def secret_changed(self, secret: str | None, policy: EnvironmentPolicy) -> None:
+        """A secret is another one now, so what refers to it and does not work is tried at once.
+
+        None: the keyring was locked, and no longer is.
+        """
+        for actor in list(self._actors.values()):
+            status = self._world.store.snapshot.servers.get(actor.name)
+            fault = status.fault if status is not None else None
+            if secret is None:
+                concerned = fault is not None and fault.code is FaultCode.KEYRING_LOCKED
+            else:
+                concerned = secret in keyring_names(actor.config.texts(policy))
+            if concerned:
+                actor.post(machine.CredentialsChanged())
 
     def _try_waiting(self, actors: Iterable[Actor]) -> None:
         for actor in actors:

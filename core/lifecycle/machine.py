@@ -335,7 +335,7 @@ TABLE: dict[type[State], dict[type[Event], Cell]] = {
         Restart: _restart_resting,
         RetryNow: _ignore,
         Remove: _remove_resting,
-        CredentialsChanged: _ignore,
+        CredentialsChanged: _restart_resting,
         Connected: _ignore,
         PeerChanged: _ignore,
         Ended: _ignore,

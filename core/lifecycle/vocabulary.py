@@ -101,7 +101,7 @@ class Remove:
 
 @dataclass(frozen=True, slots=True)
 class CredentialsChanged:
-    """Told: signing in may work now."""
+    """Told: signing in may work now, or a secret is there, or another one."""
 
 
 @dataclass(frozen=True, slots=True)

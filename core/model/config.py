@@ -17,7 +17,7 @@ SERVER_NAME_PATTERN = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One environment variable or header; ``value`` may hold ``${env:NAME}`` references."""
+    """One environment variable or header; ``value`` may hold references (model/references.py)."""
 
     name: str
     value: str = field(repr=False)
@@ -32,6 +32,12 @@ class Stdio:
     env: tuple[Setting, ...] = ()
     working_dir: str | None = None
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Every text that may hold references."""
+        values = (setting.value for setting in self.env)
+        return (self.command, *self.args, *values, self.working_dir or "")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Http:
@@ -40,6 +46,11 @@ class Http:
     url: str
     headers: tuple[Setting, ...] = ()
     protocol: str = "auto"
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Every text that may hold references."""
+        return (self.url, *(header.value for header in self.headers))
 
 
 ISOLATIONS = ("auto", "shared", "per_client")
@@ -66,6 +77,12 @@ class ServerConfig:
         if tool in self.disabled_tools:
             return False
         return not self.enabled_tools or tool in self.enabled_tools
+
+    def texts(self, policy: EnvironmentPolicy) -> tuple[str, ...]:
+        """Every text that may hold references and that this server is started with."""
+        if isinstance(self.transport, Http):
+            return self.transport.texts
+        return (*self.transport.texts, *(setting.value for setting in policy.custom_vars))
 
     @property
     def connection_key(self) -> object:

@@ -36,6 +36,7 @@ class FaultCode(StrEnum):
     WORKING_DIR = "WORKING_DIR"  # the working directory cannot be entered
     RESOURCES = "RESOURCES"  # out of descriptors, processes or memory
     MISSING_SECRET = "MISSING_SECRET"  # a ${...} reference has no value
+    KEYRING_LOCKED = "KEYRING_LOCKED"  # the keyring that has a value does not give it
     UNSUPPORTED = "UNSUPPORTED"  # the entry asks for what this version cannot do
     EXIT_EARLY = "EXIT_EARLY"  # ended before it was ready
     CRASHED = "CRASHED"  # ended after it was ready
@@ -73,6 +74,7 @@ RULES: dict[FaultCode, FaultRule] = {
     FaultCode.WORKING_DIR: FaultRule(FaultKind.TERMINAL, Action.CONFIGURE),
     FaultCode.RESOURCES: FaultRule(FaultKind.TRANSIENT, Action.RESTART),
     FaultCode.MISSING_SECRET: FaultRule(FaultKind.TERMINAL, Action.SET_SECRET),
+    FaultCode.KEYRING_LOCKED: FaultRule(FaultKind.TERMINAL, Action.RESTART),
     FaultCode.UNSUPPORTED: FaultRule(FaultKind.TERMINAL, Action.CONFIGURE),
     FaultCode.EXIT_EARLY: FaultRule(FaultKind.TRANSIENT, Action.VIEW_LOGS),
     FaultCode.CRASHED: FaultRule(FaultKind.TRANSIENT, Action.RESTART),

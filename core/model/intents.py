@@ -101,6 +101,13 @@ class ApproveServer:
 
 
 @dataclass(frozen=True, slots=True)
+class SecretChanged:
+    """The keyring has another value under that name: try again what failed for want of it."""
+
+    secret: str
+
+
+@dataclass(frozen=True, slots=True)
 class Show:
     """Make the running program visible to the person (a second start asks for it)."""
 
@@ -113,7 +120,9 @@ class Shutdown:
 ServerIntent = RestartServer | RetryNow | SetEnabled
 ApprovalIntent = SetQuarantined | ApproveTools | ApproveServer
 FileIntent = AddServers | ChangeServer | RemoveServer | ReplaceConfig | PauseAll
-Intent = ServerIntent | ApprovalIntent | FileIntent | RestoreConfig | Show | Shutdown
+Intent = (
+    ServerIntent | ApprovalIntent | FileIntent | RestoreConfig | SecretChanged | Show | Shutdown
+)
 
 
 def allowed(status: ServerStatus) -> frozenset[type[ServerIntent]]:

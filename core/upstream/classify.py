@@ -51,6 +51,10 @@ def missing_secret(why: str) -> Fault:
     return Fault(FaultCode.MISSING_SECRET, why)
 
 
+def keyring_locked(why: str) -> Fault:
+    return Fault(FaultCode.KEYRING_LOCKED, why)
+
+
 def spawn_failed(command: str, error: OSError) -> Fault:
     """What the operating system said when the program was to be started."""
     if error.errno in _RESOURCES:

@@ -12,12 +12,12 @@ from collections.abc import Callable, Mapping
 
 from core.model.config import EnvironmentPolicy, ServerConfig, Stdio
 from core.model.faults import Fault
-from core.ports import Link
+from core.ports import Keyring, Link
 from core.protocol.calls import CallTimeout, ConnectionLost
 from core.upstream import classify
 from core.upstream.child import Child, Grace
 from core.upstream.conversation import SHARED, Conversation, Means, Terms
-from core.upstream.environment import MissingSecret, SearchPath, redacted
+from core.upstream.environment import SearchPath, redacted
 from core.upstream.eras import Eras
 from core.upstream.handshake import BadHandshake, Era
 from core.upstream.intake import Frame
@@ -27,6 +27,7 @@ from core.upstream.patience import Patience
 from core.upstream.pending import Lines
 from core.upstream.reaper import Reaper
 from core.upstream.starts import Starts, Turn
+from core.upstream.values import MissingSecret, values_for
 
 AT_ONCE = Grace(after_eof=0.0, after_terminate=0.0)
 
@@ -39,6 +40,7 @@ class StdioConnector:
         *,
         means: Means,
         environ: Mapping[str, str],
+        keyring: Keyring,
         policy: Callable[[], EnvironmentPolicy],
         grace: Callable[[], Grace],
         reaper: Reaper,
@@ -46,6 +48,7 @@ class StdioConnector:
         self.means = means
         self._eras = Eras()
         self._environ = environ
+        self._keyring = keyring
         self._policy = policy
         self._grace = grace
         self._reaper = reaper
@@ -58,10 +61,12 @@ class StdioConnector:
     ) -> Fault | None:
         assert isinstance(config.transport, Stdio)
         path = await self.search_path.get()
+        policy = self._policy()
+        values = await values_for(config.texts(policy), self._environ, self._keyring)
+        if isinstance(values, Fault):
+            return values
         try:
-            launch = await asyncio.to_thread(
-                prepare, config.transport, self._policy(), self._environ, path
-            )
+            launch = await asyncio.to_thread(prepare, config.transport, policy, values, path)
         except MissingSecret as error:
             return classify.missing_secret(str(error))
         if isinstance(launch, Fault):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from core.model.config import Http, ServerConfig
 from core.model.faults import Fault
-from core.ports import Link
+from core.ports import Keyring, Link
 from core.upstream.connection import StdioConnector
 from core.upstream.conversation import SHARED, Means, Terms
 
@@ -20,10 +20,17 @@ if TYPE_CHECKING:
 class AnyConnector:
     """What HTTP needs is loaded when it is first needed, and not on the loop."""
 
-    def __init__(self, stdio: StdioConnector, means: Means, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        stdio: StdioConnector,
+        means: Means,
+        environ: Mapping[str, str],
+        keyring: Keyring,
+    ) -> None:
         self._stdio = stdio
         self._means = means
         self._environ = environ
+        self._keyring = keyring
         self._http: HttpConnector | None = None
 
     async def __call__(
@@ -39,5 +46,5 @@ class AnyConnector:
         from core.upstream.http_connection import HttpConnector
 
         if self._http is None:  # else another server was faster
-            self._http = HttpConnector(self._means, self._environ)
+            self._http = HttpConnector(self._means, self._environ, self._keyring)
         return self._http

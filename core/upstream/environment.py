@@ -1,4 +1,4 @@
-"""What a child process gets to see: an allow-list of our variables, its own, and references.
+"""What a child process gets to see: an allow-list of our variables, and its own.
 
 An allow-list, because a deny-list always misses one: a server must not see our key, other
 servers' values, or variables that change how programs are loaded.
@@ -16,7 +16,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from core.model.config import EnvironmentPolicy, Setting, Stdio
+from core.model.references import KEYRING, Reference, references
 from core.upstream.process_tree import Tree
+from core.upstream.values import Values, resolve
 
 SAFE = frozenset(
     {
@@ -31,74 +33,49 @@ SAFE = frozenset(
 )
 SHELL_LIMIT = 5.0  # seconds a login shell gets to tell its PATH
 
-_REFERENCE = re.compile(r"\$\{(env|keyring):([^}]*)\}")
 _SECRET_NAME = re.compile(r"key|token|secret|passw|credential|auth", re.IGNORECASE)
 _SECRET_LENGTH = 6  # shorter values would blot out ordinary words
 
 log = logging.getLogger(__name__)
 
 
-class MissingSecret(Exception):
-    """A reference has no value; ``str()`` says which and what to do."""
-
-
-def resolve(text: str, environ: Mapping[str, str]) -> str:
-    """Put the values in place of ``${env:NAME}``. Raises MissingSecret."""
-
-    def value(match: re.Match[str]) -> str:
-        kind, name = match.groups()
-        if kind == "keyring":
-            raise MissingSecret(
-                f"{match[0]} cannot be read: this version knows no keyring. "
-                "Use ${env:NAME} and set that variable."
-            )
-        if name not in environ:
-            raise MissingSecret(
-                f"{match[0]} has no value: set the environment variable {name} "
-                "where MCP Proxy Tray is started."
-            )
-        return environ[name]
-
-    return _REFERENCE.sub(value, text)
-
-
 def child_environment(
-    transport: Stdio, policy: EnvironmentPolicy, environ: Mapping[str, str], path: str
+    transport: Stdio, policy: EnvironmentPolicy, values: Values, path: str
 ) -> dict[str, str]:
     """The whole environment of one child; later sources win. Raises MissingSecret."""
     names = set(policy.allowed_system_vars)
     child: dict[str, str] = {}
-    for name, value in environ.items():
+    for name, value in values.environ.items():
         safe = name.upper() in SAFE or name.startswith("LC_")
         if (policy.inherit_system_safe and safe) or name in names:
             child[name] = value
     child["PATH"] = path
     for setting in (*policy.custom_vars, *transport.env):
-        child[setting.name] = resolve(setting.value, environ)
+        child[setting.name] = resolve(setting.value, values)
     return child
 
 
 def secrets_of(
-    settings: Iterable[Setting], words: Iterable[str], environ: Mapping[str, str]
+    settings: Iterable[Setting], words: Iterable[str], values: Values
 ) -> tuple[str, ...]:
     """Values that must not appear in logs or messages, longest first.
 
     Those of settings that are named like a secret or refer to one, and what the ``words`` of a
     command line refer to; but not the variables every program sees, such as HOME.
     """
-    values: set[str] = set()
+    found: set[str] = set()
     for setting in settings:
         referred = _referred_to(setting.value)
-        values.update(environ[name] for name in referred)
+        found.update(map(values.of, referred))
         if referred or _SECRET_NAME.search(setting.name):
-            values.add(resolve(setting.value, environ))
+            found.add(resolve(setting.value, values))
     for word in words:
-        values.update(environ[name] for name in _referred_to(word))
-    return tuple(sorted((v for v in values if len(v) >= _SECRET_LENGTH), key=len, reverse=True))
+        found.update(map(values.of, _referred_to(word)))
+    return tuple(sorted((v for v in found if len(v) >= _SECRET_LENGTH), key=len, reverse=True))
 
 
-def _referred_to(text: str) -> list[str]:
-    return [name for _, name in _REFERENCE.findall(text) if name not in SAFE]
+def _referred_to(text: str) -> list[Reference]:
+    return [each for each in references(text) if each.where == KEYRING or each.name not in SAFE]
 
 
 def redacted(text: str, secrets: Iterable[str]) -> str:

@@ -15,11 +15,11 @@ from dataclasses import dataclass, field
 from core.model.config import Http, ServerConfig
 from core.model.faults import Action, Fault, FaultCode
 from core.model.status import Concern
-from core.ports import Link
+from core.ports import Keyring, Link
 from core.protocol.calls import CallTimeout, ConnectionLost
 from core.upstream import classify
 from core.upstream.conversation import SHARED, Conversation, Means, Terms
-from core.upstream.environment import MissingSecret, redacted, resolve, secrets_of
+from core.upstream.environment import redacted, secrets_of
 from core.upstream.eras import Eras
 from core.upstream.handshake import BadHandshake, Era
 from core.upstream.http_channel import Channel
@@ -33,6 +33,7 @@ from core.upstream.http_route import Route, UnusableProxy, UnusableUrl, login_of
 from core.upstream.http_sse import SseOutlet
 from core.upstream.http_streams import Standing
 from core.upstream.http_trust import trust
+from core.upstream.values import MissingSecret, Values, resolve, values_for
 
 FAILURES = 3  # requests in a row that fail after which a person is told
 
@@ -62,19 +63,23 @@ class Place:
 class HttpConnector:
     """Implements ``core.ports.Connector`` for servers that are reached by URL."""
 
-    def __init__(self, means: Means, environ: Mapping[str, str]) -> None:
+    def __init__(self, means: Means, environ: Mapping[str, str], keyring: Keyring) -> None:
         self.means = means
         self.eras = Eras()
         self.context: ssl.SSLContext | None = None
         self.legacy: set[Http] = set()  # those that turned out to speak the oldest transport
         self._environ = environ
+        self._keyring = keyring
 
     async def __call__(
         self, config: ServerConfig, link: Link, terms: Terms = SHARED
     ) -> Fault | None:
         assert isinstance(config.transport, Http)
+        values = await values_for(config.transport.texts, self._environ, self._keyring)
+        if isinstance(values, Fault):
+            return values
         try:
-            place = self._place(config.transport)
+            place = self._place(config.transport, values)
             context = await self._trust() if place.route.tls else None
         except MissingSecret as error:
             return classify.missing_secret(str(error))
@@ -101,17 +106,15 @@ class HttpConnector:
             self.context = await asyncio.to_thread(trust, self._environ)
         return self.context
 
-    def _place(self, transport: Http) -> Place:
+    def _place(self, transport: Http, values: Values) -> Place:
         """Raises MissingSecret, UnusableUrl, UnusableProxy."""
-        url = resolve(transport.url, self._environ)
+        url = resolve(transport.url, values)
         route, path = route_to(url, self._environ)
-        headers = tuple(
-            (each.name, resolve(each.value, self._environ)) for each in transport.headers
-        )
+        headers = tuple((each.name, resolve(each.value, values)) for each in transport.headers)
         for name, value in headers:
             if "\r" in value or "\n" in value or "\0" in value:
                 raise MissingSecret(f"The value of the header {name} has a line break in it.")
-        secrets = secrets_of(transport.headers, (transport.url,), self._environ)
+        secrets = secrets_of(transport.headers, (transport.url,), values)
         return Place(route, path, login_of(url), headers, secrets)
 
 

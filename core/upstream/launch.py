@@ -11,8 +11,9 @@ from pathlib import Path
 from core.model.config import EnvironmentPolicy, Stdio
 from core.model.faults import Fault
 from core.upstream import classify
-from core.upstream.environment import child_environment, resolve, secrets_of
+from core.upstream.environment import child_environment, secrets_of
 from core.upstream.ownership import VARIABLE
+from core.upstream.values import Values, resolve
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class Launch:
 
 
 def prepare(
-    transport: Stdio, policy: EnvironmentPolicy, environ: Mapping[str, str], path: str
+    transport: Stdio, policy: EnvironmentPolicy, values: Values, path: str
 ) -> Launch | Fault:
     """Resolve and check everything that can be checked before starting; reads the disk.
 
@@ -38,15 +39,15 @@ def prepare(
     """
     working_dir = transport.working_dir
     if working_dir is not None:
-        working_dir = str(_expanded(resolve(working_dir, environ)))
+        working_dir = str(_expanded(resolve(working_dir, values)))
         if not Path(working_dir).is_dir() or not os.access(working_dir, os.X_OK):
             return classify.no_working_dir(working_dir)
     launch = Launch(
-        argv=tuple(resolve(part, environ) for part in (transport.command, *transport.args)),
-        env=child_environment(transport, policy, environ, path),
+        argv=tuple(resolve(part, values) for part in (transport.command, *transport.args)),
+        env=child_environment(transport, policy, values, path),
         working_dir=working_dir,
         secrets=secrets_of(
-            (*policy.custom_vars, *transport.env), (transport.command, *transport.args), environ
+            (*policy.custom_vars, *transport.env), (transport.command, *transport.args), values
         ),
     )
     return _located(launch)

@@ -17,7 +17,7 @@ from core.errors import (
     UnknownServer,
 )
 from core.model.config import ServerName
-from core.model.intents import Intent, RestartServer, ServerIntent, SetEnabled
+from core.model.intents import Intent, RestartServer, SecretChanged, ServerIntent, SetEnabled
 from core.model.status import Phase, ServerStatus, Snapshot
 from core.web import wire
 from core.web.exchange import Request, Response
@@ -53,6 +53,10 @@ async def disable(site: Site, request: Request) -> Response:
 
 async def restart(site: Site, request: Request) -> Response:
     return await _change(site, request, RestartServer(_name(request)))
+
+
+async def secret_changed(site: Site, request: Request) -> Response:
+    return await act(site, request, SecretChanged(request.params["secret"]))
 
 
 async def act(site: Site, _: Request, intent: Intent) -> Response:

@@ -28,7 +28,7 @@ from core.web import (
     tools,
     wire,
 )
-from core.web.actions import WAITING, AcceptedData, act, disable, enable, restart
+from core.web.actions import WAITING, AcceptedData, act, disable, enable, restart, secret_changed
 from core.web.exchange import Request, Response
 from core.web.replies import Refused, success
 from core.web.routing import Route
@@ -365,6 +365,14 @@ ROUTES: tuple[Route[Site], ...] = (
         diagnostics_bundle,
         "A zip without secrets.",
         produces=("application/zip",),
+    ),
+    Route(
+        "POST",
+        "/api/v1/secrets/{secret}/changed",
+        secret_changed,
+        "Try again what failed for want of that secret.",
+        data=AcceptedData,
+        status=202,
     ),
     Route(
         "POST",

@@ -33,6 +33,7 @@ from core.upstream.environment import SearchPath
 from core.web.app import create_apps
 from core.web.serve import HttpServer, bind_tcp, bind_unix
 from tests.fakes.conversations import NoPrivates
+from tests.fakes.keyring import keyring_of
 
 KEY = "k" * 64
 LIMIT = 30.0  # seconds any wait of a test may take before the test fails
@@ -201,7 +202,7 @@ def doctor_of(directory: Path) -> Doctor:
         overrides=Overrides(),
         environ={},
     )
-    return Doctor(premises, SearchPath({}))
+    return Doctor(premises, SearchPath({}), keyring_of())
 
 
 @asynccontextmanager

@@ -29,7 +29,6 @@ NOT_SHOWN = {
     46: "the engine's timers and order: no sign-in expires in this version",
     72: "not yet: there is no window to offer where nothing shows an icon",
     73: "does not arise: icon and engine are one process and end together (F63, F64)",
-    74: "not yet: this version knows no keyring",
     76: "not yet: this version signs in nowhere",
     77: "an entry for starting at sign-in stays when the program is removed by hand",
     78: "the proxy's part; a wrong clock is in the words for a certificate (F40)",

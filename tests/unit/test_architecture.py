@@ -38,6 +38,7 @@ CATCHES_EVERYTHING: dict[str, str] = {
     "core/engine/actor.py": "the barrier around a connection: a bug fails one server only",
     "core/engine/supervisor.py": "the barrier around a reconciliation: the next one still comes",
     "core/search/meaning.py": "two libraries raise bare exceptions over a model of a person's",
+    "core/secrets/keyring.py": "the barrier around the keyring's libraries, which may be anybody's",
     "core/web/app.py": "the barrier around a request: a bug in answering costs that answer only",
 }
 

@@ -13,6 +13,7 @@ from core.protocol.calls import Call
 from core.telemetry.counters import Counters
 from core.upstream.conversation import SHARED, Means, Terms
 from core.upstream.http_connection import HttpConnector
+from tests.fakes.keyring import keyring_of
 from tests.system.upstream.talk import LIMIT, answer
 from tests.system.upstream.watched import Watched
 
@@ -47,7 +48,9 @@ class Remote(Watched):
         self.log: list[str] = []
         self.counters = Counters()
         self.connector = connector or HttpConnector(
-            Means("9", self.counters, lambda config: self.log.append), environ
+            Means("9", self.counters, lambda config: self.log.append),
+            environ,
+            keyring_of(there="kept-in-the-keyring"),
         )
         self.task = asyncio.create_task(self.connector(config, self, terms))
 

@@ -19,6 +19,7 @@ from core.upstream.conversation import Means
 from core.upstream.ownership import new_mark
 from core.upstream.reaper import Reaper
 from tests.fakes import faultsrv
+from tests.fakes.keyring import keyring_of
 from tests.system.upstream.watched import LIMIT, Watched
 
 QUICK = Grace(after_eof=0.3, after_terminate=0.3)
@@ -65,6 +66,7 @@ class Talk(Watched):
         connector = StdioConnector(
             means=Means("0", self.counters, lambda config: self._write),
             environ=environ,
+            keyring=keyring_of(there="kept-in-the-keyring"),
             policy=EnvironmentPolicy,
             grace=lambda: grace,
             reaper=self._reaper,

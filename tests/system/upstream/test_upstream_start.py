@@ -120,6 +120,19 @@ async def test_a_reference_without_a_value(reference: str) -> None:
         assert reference in fault.message
 
 
+@ONE_LOOP
+async def test_a_secret_comes_from_the_keyring_and_is_shown_nowhere() -> None:
+    """In a variable, an argument and the command's own words; its log shows a mask."""
+    reference = "${keyring:there}"
+    script = 'echo "got $TOKEN and $1" >&2; exit 3'
+    config = entry("sh", "-c", script, "x", reference, env={"TOKEN": f"<{reference}>"})
+    async with talking(config) as talk:
+        fault = await talk.fault()
+    assert fault.code is FaultCode.EXIT_EARLY
+    assert "got *** and ***" in fault.detail
+    assert "kept-in-the-keyring" not in f"{fault}{talk.log}"
+
+
 # --- what ends or stays silent before it is ready -----------------------------------------------
 
 

@@ -17,6 +17,7 @@ from core.model.config import EnvironmentPolicy, Http, ServerConfig, ServerName,
 from core.model.faults import Action, FaultCode
 from core.model.findings import Finding, Gravity
 from core.model.status import Phase
+from core.upstream.values import Values
 from tests.fakes.tray_engine import status
 
 UNLIMITED = -1
@@ -29,7 +30,7 @@ def entry(command: str, *, enabled: bool = True, working_dir: str | None = None)
 
 
 def startable(config: ServerConfig, path: str) -> Finding:
-    return servers.startable(config, POLICY, {}, path)
+    return servers.startable(config, POLICY, Values({}), path)
 
 
 @pytest.mark.parametrize(

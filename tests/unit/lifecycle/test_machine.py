@@ -268,7 +268,9 @@ def test_restart_at_rest() -> None:
     for event in (Restart(), CredentialsChanged()):
         play(model, event, CancelRetryTimer(1), OpenConnection(2, A), Connecting())
     for state in (Failed(BROKEN), AuthRequired(CRASH)):
-        play(Model(A, state, epoch=3), Restart(), OpenConnection(4, A), Connecting())
+        for event in (Restart(), CredentialsChanged()):
+            play(Model(A, state, epoch=3), event, OpenConnection(4, A), Connecting())
+    play(up(), CredentialsChanged(), up().state)
     play(Model(OFF), Restart(), Disabled())
 
 
@@ -327,8 +329,7 @@ def test_last_word_while_stopping() -> None:
 def test_faults_that_need_a_person() -> None:
     """Nothing is tried again by itself when a person has to act first."""
     for model in (up(), play(NEW, Configure(A), OpenConnection(1, A), Connecting)):
-        after = play(model, Ended(1, 1.0, BROKEN), Failed(BROKEN))
-        play(after, CredentialsChanged(), Failed(BROKEN))
+        play(model, Ended(1, 1.0, BROKEN), Failed(BROKEN))
         for fault in AUTH:
             play(
                 model,

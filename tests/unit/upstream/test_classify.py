@@ -103,6 +103,7 @@ def test_every_code_of_a_child_process_is_reached() -> None:
         classify.not_executable("x"),
         classify.no_working_dir("/x"),
         classify.missing_secret("no value"),
+        classify.keyring_locked("Locked"),
         classify.handshake_timeout(5.0, "log"),
         classify.handshake_invalid("no version", "log"),
         classify.pipe_closed("output", "log"),

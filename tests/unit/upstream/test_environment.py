@@ -15,41 +15,27 @@ from hypothesis import strategies as st
 from core.model.config import EnvironmentPolicy, Setting, Stdio
 from core.upstream.environment import (
     SAFE,
-    MissingSecret,
     SearchPath,
     child_environment,
     merged,
     redacted,
-    resolve,
     secrets_of,
 )
+from core.upstream.values import Values
 
 ENVIRON = {"HOME": "/home/me", "LC_ALL": "C", "TOKEN": "tok-123456", "SHORT": "abc", "EDITOR": "vi"}
+VALUES = Values(ENVIRON, {"github": "gh-value", "HOME": "kept/home"})
 NAMES = st.sampled_from([*sorted(SAFE), "LC_TIME", "TOKEN", "LD_PRELOAD", "MCPPROXY_API_KEY", "X"])
 
 
 def environment(policy: EnvironmentPolicy, *env: Setting) -> dict[str, str]:
-    return child_environment(Stdio(command="x", env=env), policy, ENVIRON, "/bin")
-
-
-def test_references_are_replaced_wherever_they_stand() -> None:
-    """Several in one text, and text around them; what is no reference stays as it is."""
-    text = "a ${env:TOKEN}/${env:SHORT} $HOME ${HOME} ${env:TOKEN"
-    assert resolve(text, ENVIRON) == "a tok-123456/abc $HOME ${HOME} ${env:TOKEN"
-
-
-@pytest.mark.parametrize("reference", ["${env:NOPE}", "${env:}", "${keyring:github}"])
-def test_a_reference_without_a_value_says_what_to_do(reference: str) -> None:
-    """The reference is named, with the way out."""
-    with pytest.raises(MissingSecret, match=r"set") as missing:
-        resolve(f"x {reference}", ENVIRON)
-    assert reference in str(missing.value)
+    return child_environment(Stdio(command="x", env=env), policy, VALUES, "/bin")
 
 
 @given(st.dictionaries(NAMES, st.text(max_size=5)))
 def test_only_the_allow_list_is_inherited(ours: dict[str, str]) -> None:
     """Whatever we have, a child gets the safe names, locale settings and PATH, and no more."""
-    child = child_environment(Stdio(command="x"), EnvironmentPolicy(), ours, "/p")
+    child = child_environment(Stdio(command="x"), EnvironmentPolicy(), Values(ours), "/p")
     assert child.pop("PATH") == "/p"
     allowed = {name for name in ours if name in SAFE or name.startswith("LC_")} - {"PATH"}
     assert child == {name: ours[name] for name in allowed}
@@ -81,18 +67,20 @@ def test_a_person_decides_what_more_is_inherited() -> None:
         ([Setting("URL", "x://${env:TOKEN}@h")], [], ("x://tok-123456@h", "tok-123456")),
         ([Setting("WHERE", "${env:HOME}/data")], [], ()),  # what every program sees
         ([], ["--key=${env:TOKEN}", "--dir=${env:HOME}"], ("tok-123456",)),
+        ([Setting("WHO", "me:${keyring:github}")], [], ("me:gh-value", "gh-value")),
+        ([], ["${keyring:HOME}"], ("kept/home",)),  # called so, but no variable
     ],
 )
 def test_what_counts_as_secret(
     settings: list[Setting], words: list[str], secrets: tuple[str, ...]
 ) -> None:
     """Values named like secrets, and those referred to; the longest first."""
-    assert secrets_of(settings, words, ENVIRON) == secrets
+    assert secrets_of(settings, words, VALUES) == secrets
 
 
 def test_longer_secrets_are_blotted_out_before_their_parts() -> None:
     """Nothing of a secret that contains another stays."""
-    secrets = secrets_of([Setting("URL", "x://${env:TOKEN}@h")], [], ENVIRON)
+    secrets = secrets_of([Setting("URL", "x://${env:TOKEN}@h")], [], VALUES)
     assert redacted("to x://tok-123456@h with tok-123456", secrets) == "to *** with ***"
 
 

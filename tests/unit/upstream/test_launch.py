@@ -9,16 +9,17 @@ import pytest
 from core.model.config import EnvironmentPolicy, Setting, Stdio
 from core.model.faults import Fault, FaultCode
 from core.upstream.launch import Launch, prepare
+from core.upstream.values import Values
 
 
 def prepared(transport: Stdio, path: str = "/usr/bin:/bin", **environ: str) -> Launch:
-    launch = prepare(transport, EnvironmentPolicy(), environ, path)
+    launch = prepare(transport, EnvironmentPolicy(), Values(environ), path)
     assert isinstance(launch, Launch), launch
     return launch
 
 
 def refused(transport: Stdio, path: str = "/usr/bin:/bin") -> Fault:
-    fault = prepare(transport, EnvironmentPolicy(), {}, path)
+    fault = prepare(transport, EnvironmentPolicy(), Values({}), path)
     assert isinstance(fault, Fault), fault
     return fault
 
