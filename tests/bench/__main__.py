@@ -16,14 +16,17 @@ from pathlib import Path
 import dev
 from tests.bench import (
     calls,
+    growth,
     idle,
     instructions,
     memory,
     metrics,
+    recorders,
     recovery,
     search,
     snapshot,
     startup,
+    watching,
 )
 from tests.bench.peers import install
 from tests.bench.peers import measure as peers
@@ -39,9 +42,12 @@ MEASUREMENTS: dict[str, Callable[[Scale], Coroutine[None, None, list[Row]]]] = {
     "startup": startup.measure,
     "idle": idle.measure,
     "memory": memory.measure,
+    "watching": watching.measure,
     "snapshot": snapshot.measure,
     "search": search.measure,
     "metrics": metrics.measure,
+    "recorders": recorders.measure,
+    "growth": growth.measure,
 }
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from tests.bench.result import Row, Samples, Scale
 from tests.bench.targets import BARE, PIPE, Target, cpu_row, in_turns, targets
 
+CLIENTS = (1, 16, 64)
 SIZES = {"medium": "100 KB", "large": "1 MB"}
 
 
 async def measure(scale: Scale) -> list[Row]:
     rows = []
     async with targets() as asked:
-        for clients in (1, 16) if scale.quick else (1, 16, 64):
+        for clients in CLIENTS[:2] if scale.quick else CLIENTS:
             samples = await in_turns(scale, asked, "small", clients)
             for target in asked.values():
                 if target.floor:
@@ -27,7 +28,7 @@ async def measure_large(scale: Scale) -> list[Row]:
     async with targets() as asked:
         del asked[PIPE]
         for tool, size in SIZES.items():
-            for clients in (1,) if scale.quick else (1, 16):
+            for clients in CLIENTS[:1] if scale.quick else CLIENTS[:2]:
                 samples = await in_turns(scale, asked, tool, clients)
                 for target in asked.values():
                     if target.floor:

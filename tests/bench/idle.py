@@ -12,6 +12,7 @@ from tests.bench.product import bare, running
 from tests.bench.result import Row, Scale
 from tests.bench.targets import BARE
 
+COUNTS = (0, 10, 50)
 SETTLED = 3.0  # seconds after which what follows a start is over
 
 
@@ -25,14 +26,16 @@ class Rest:
 
 async def measure(scale: Scale) -> list[Row]:
     """All processes rest at the same time, so one stretch of time serves them all."""
-    counts = (0, 10) if scale.quick else (0, 10, 50)
+    counts = COUNTS[:2] if scale.quick else COUNTS
     async with AsyncExitStack() as stack:
         pids = []
+        processes = []
         for servers in counts:
             product = await stack.enter_async_context(running(servers))
             floor = await stack.enter_async_context(bare(servers))
+            processes.append(product.process)
             pids += [product.process.pid, floor.pid]
-        rests = await watched(pids, product.process, scale.watch)
+        rests = await watched(pids, processes[0], scale.watch)
     rows = []
     for servers, ours, below in zip(counts, rests[::2], rests[1::2], strict=True):
         rows += [

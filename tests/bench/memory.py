@@ -8,12 +8,14 @@ from tests.bench.product import bare, running
 from tests.bench.result import Row, Scale
 from tests.bench.targets import BARE
 
-OF_50 = 20  # tools of each of fifty servers, a thousand in all
+COUNTS = (0, 10, 50, 200)
+WITH_TOOLS = 50  # servers
+TOOLS = 20  # of each of them, a thousand in all
 
 
 async def measure(scale: Scale) -> list[Row]:
     rows = []
-    for servers in (0, 10) if scale.quick else (0, 10, 50, 200):
+    for servers in COUNTS[:2] if scale.quick else COUNTS:
         ours = await _of_product(servers)
         async with bare(servers) as floor:
             below = memory(floor.pid)
@@ -28,12 +30,12 @@ async def measure(scale: Scale) -> list[Row]:
             )
             for kind, value, least in zip(kinds, ours, below, strict=True)
         ]
-    servers = 10 if scale.quick else 50
-    few, many = await _of_product(servers), await _of_product(servers, OF_50)
+    servers = COUNTS[1] if scale.quick else WITH_TOOLS
+    few, many = await _of_product(servers), await _of_product(servers, TOOLS)
     rows.append(
         Row(
-            name=f"each of {servers * OF_50} tools of {servers} servers",
-            value=(many[0] - few[0]) * 1e6 / (servers * OF_50),
+            name=f"each of {servers * TOOLS} tools of {servers} servers",
+            value=(many[0] - few[0]) * 1e6 / (servers * TOOLS),
             unit="bytes",
             floor_name="its JSON",
             floor=len(tool(b"open_issue_00")),

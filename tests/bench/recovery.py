@@ -9,9 +9,11 @@ import signal
 import time
 from datetime import datetime
 
+from tests.bench.load import run
 from tests.bench.passthrough import ECHO
 from tests.bench.product import environment, running, server_name
 from tests.bench.result import Row, Samples, Scale
+from tests.bench.targets import at_product
 from tests.program import ROOT, Json, RunningProgram
 
 SERVER = server_name(0)
@@ -46,6 +48,13 @@ async def measure(scale: Scale) -> list[Row]:
             floor_name="started directly, to its tools",
             floor=samples["start"] * 1e3,
         ),
+        Row(
+            name="killed until a call works again, less that wait",
+            value=samples["called"] * 1e3,
+            unit="ms",
+            floor_name="started directly, to its tools",
+            floor=samples["start"] * 1e3,
+        ),
     ]
 
 
@@ -61,6 +70,8 @@ async def _kill_and_watch(product: RunningProgram, samples: Samples) -> None:
                 os.kill(pid, signal.SIGKILL)
             elif entry["status"] == "ready" and entry["pid"] != pid:
                 samples.add("back", time.time() - killed - wait)
+                await run(at_product(SERVER, product).asking("small", 1, calls=1))
+                samples.add("called", time.time() - killed - wait)
                 return
             elif not shown and entry["status"] != "ready":
                 shown = time.time()

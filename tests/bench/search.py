@@ -17,32 +17,15 @@ TOOLS_EACH = 100
 WORDS_IN_ALL = 4_000
 QUERIES = 20
 
+# Words as rare as in real text: the n-th is n times as rare as the first (Zipf).
+_ALL_WORDS = [f"w{number}" for number in range(WORDS_IN_ALL)]
+_UP_TO = list(accumulate(1 / number for number in range(1, WORDS_IN_ALL + 1)))
+
 
 async def measure(scale: Scale) -> list[Row]:
     lots = random.Random(1)
-    # Words as rare as in real text: the n-th is n times as rare as the first (Zipf).
-    words = [f"w{number}" for number in range(WORDS_IN_ALL)]
-    upto = list(accumulate(1 / number for number in range(1, WORDS_IN_ALL + 1)))
-
-    def some(length: int) -> list[str]:
-        return lots.choices(words, cum_weights=upto, k=length)
-
-    def text(length: int) -> str:
-        return " ".join(some(length))
-
-    tools = {
-        f"server{server}": tuple(
-            Tool(
-                name="_".join(some(3)) + f"_{number}",
-                raw=b"{}",
-                description=text(25),
-                parameters=tuple(some(4)),
-            )
-            for number in range(TOOLS_EACH)
-        )
-        for server in range(SERVERS)
-    }
-    queries = [text(4) for _ in range(QUERIES)]
+    tools = tools_of(lots, SERVERS, TOOLS_EACH)
+    queries = queries_of(lots, QUERIES)
     building, first = await _beginning(tools, queries[0])
     catalogue = Catalogue()
     await catalogue.search(tools, queries[0], 5)
@@ -76,6 +59,31 @@ async def measure(scale: Scale) -> list[Row]:
         ),
         *await retrieval.measure(scale),
     ]
+
+
+def tools_of(lots: random.Random, servers: int, each: int) -> dict[str, tuple[Tool, ...]]:
+    """Made-up tools by server, with descriptions as long as those of real ones."""
+    return {
+        f"server{server}": tuple(
+            Tool(
+                name="_".join(_words(lots, 3)) + f"_{number}",
+                raw=b"{}",
+                description=" ".join(_words(lots, 25)),
+                parameters=tuple(_words(lots, 4)),
+            )
+            for number in range(each)
+        )
+        for server in range(servers)
+    }
+
+
+def queries_of(lots: random.Random, number: int) -> list[str]:
+    """Queries of four words."""
+    return [" ".join(_words(lots, 4)) for _ in range(number)]
+
+
+def _words(lots: random.Random, number: int) -> list[str]:
+    return lots.choices(_ALL_WORDS, cum_weights=_UP_TO, k=number)
 
 
 async def _beginning(tools: dict[str, tuple[Tool, ...]], query: str) -> tuple[float, float]:

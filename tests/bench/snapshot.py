@@ -1,11 +1,8 @@
-"""Reading the world, changing it, and telling those who listen, as it grows."""
+"""Reading the world, changing it, and telling those who listen."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from datetime import UTC, datetime
-from timeit import Timer
 
 from core.engine.clock import LoopClock
 from core.engine.store import Store
@@ -13,6 +10,7 @@ from core.model.config import ServerName
 from core.model.status import AdminState, Health, Level, Phase, ServerStatus
 from core.telemetry.counters import Counters
 from tests.bench.result import Row, Samples, Scale
+from tests.bench.timing import seconds
 
 SIZES = (10, 100, 1_000, 10_000)
 LISTENERS = (1, 10, 100)
@@ -27,16 +25,16 @@ async def measure(scale: Scale) -> list[Row]:
 
 
 def _read_and_publish(size: int, scale: Scale) -> list[Row]:
-    store = _filled(size)
-    status = _status(0)
+    store = filled(size)
+    status = status_of(0)
     name = status.name
     entries = dict(store.snapshot.servers)
     samples = Samples()
     for _ in range(scale.rounds):
-        samples.add("read", _seconds(lambda: store.snapshot.servers[name]))
-        samples.add("plain", _seconds(lambda: entries[name]))
-        samples.add("publish", _seconds(lambda: store.publish(status)))
-        samples.add("copy", _seconds(lambda: {**entries, name: status}))
+        samples.add("read", seconds(lambda: store.snapshot.servers[name]))
+        samples.add("plain", seconds(lambda: entries[name]))
+        samples.add("publish", seconds(lambda: store.publish(status)))
+        samples.add("copy", seconds(lambda: {**entries, name: status}))
     return [
         Row(
             name=f"read one server of {size}",
@@ -56,9 +54,9 @@ def _read_and_publish(size: int, scale: Scale) -> list[Row]:
 
 
 def _fan_out(listeners: int, scale: Scale) -> Row:
-    quiet, store = _filled(100), _filled(100)
+    quiet, store = filled(100), filled(100)
     slots = [store.subscribe(lambda: None) for _ in range(listeners)]
-    status = _status(0)
+    status = status_of(0)
     samples = Samples()
 
     def told() -> None:
@@ -67,8 +65,8 @@ def _fan_out(listeners: int, scale: Scale) -> Row:
             slot.take()
 
     for _ in range(scale.rounds):
-        samples.add("told", _seconds(told))
-        samples.add("quiet", _seconds(lambda: quiet.publish(status)))
+        samples.add("told", seconds(told))
+        samples.add("quiet", seconds(lambda: quiet.publish(status)))
     return Row(
         name=f"publish one server of 100 to {listeners} that take it",
         value=samples["told"] * 1e6,
@@ -78,24 +76,18 @@ def _fan_out(listeners: int, scale: Scale) -> Row:
     )
 
 
-def _filled(size: int) -> Store:
+def filled(size: int) -> Store:
+    """A store that shows so many servers, all of them ready."""
     store = Store(LoopClock(), Counters())
     for number in range(size):
-        store.publish(_status(number))
+        store.publish(status_of(number))
     return store
 
 
-def _status(number: int) -> ServerStatus:
+def status_of(number: int) -> ServerStatus:
     return ServerStatus(
         name=ServerName(f"server{number}"),
         phase=Phase.READY,
         health=Health(level=Level.HEALTHY, admin_state=AdminState.ENABLED, summary="Ready."),
         since=datetime.now(UTC),
     )
-
-
-def _seconds(work: Callable[[], object]) -> float:
-    """Seconds that ``work`` takes, the call itself (some 30 ns) included."""
-    timer = Timer(work, timer=time.perf_counter)
-    times, took = timer.autorange(None)
-    return took / times

@@ -1,19 +1,26 @@
-"""From nothing to an endpoint that answers, and to servers that are ready; what imports cost."""
+"""From nothing to an endpoint, an icon, and servers that are ready; what imports cost."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import re
+import shutil
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 import httpx
 
 from tests.bench.product import bare, configure, environment, home_of_its_own
 from tests.bench.recovery import start_directly
-from tests.bench.result import Row, Samples, Scale
+from tests.bench.result import Row, Samples, Scale, say
+from tests.fakes.tray_bus import NO_SERVICES, PrivateBus
+from tests.fakes.tray_host import FakeHost
 from tests.program import ROOT, program
 
+COUNTS = (1, 10, 50)
 IMPORTED = ("tray_app.cli", "core.app")
 _LINE = re.compile(r"import time:\s*(\d+) \|\s*(\d+) \| ( *)(\S+)")
 
@@ -23,6 +30,8 @@ async def measure(scale: Scale) -> list[Row]:
     for _ in range(scale.rounds):
         samples.add("bare", await _until_bare_answers())
         samples.add("product", await _until_healthy())
+        if shutil.which("dbus-daemon") is not None:
+            samples.add("icon", await _until_icon())
         samples.add("nothing", await _python("pass"))
         for name in IMPORTED:
             samples.add(name, await _python(f"import {name}"))
@@ -34,6 +43,7 @@ async def measure(scale: Scale) -> list[Row]:
             floor_name="bare passthrough, to its first answer",
             floor=samples["bare"] * 1e3,
         ),
+        *_icon_row(samples),
         *(
             Row(
                 name=f"a process that imports {name}",
@@ -46,9 +56,48 @@ async def measure(scale: Scale) -> list[Row]:
         ),
     ]
     rows += await _heaviest("core.app")
-    for servers in (1, 10) if scale.quick else (1, 10, 50):
-        rows.append(await _ready(servers, 1 if scale.quick else 3))
+    for servers in COUNTS[:2] if scale.quick else COUNTS:
+        rows += await _ready(servers, 1 if scale.quick else 3)
     return rows
+
+
+def _icon_row(samples: Samples) -> list[Row]:
+    if "icon" not in samples.values:
+        say("until the icon is there is not measured: dbus-daemon is not installed.")
+        return []
+    return [
+        Row(
+            name="process start to the icon in a panel",
+            value=samples["icon"] * 1e3,
+            unit="ms",
+            floor_name="bare passthrough, to its first answer",
+            floor=samples["bare"] * 1e3,
+        )
+    ]
+
+
+async def _until_icon() -> float:
+    """With a bus and a panel that were there before."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as directory:
+        bus = PrivateBus(Path(directory))
+        bus.start()
+        host = FakeHost(bus.address)
+        await host.start()
+        desktop = {"DBUS_SESSION_BUS_ADDRESS": bus.address, **NO_SERVICES}
+
+        async def shown(began: float) -> float:
+            await host.item()
+            return time.perf_counter() - began
+
+        try:
+            async with home_of_its_own() as home, asyncio.TaskGroup() as tasks:
+                configure(home, 0)
+                showing = tasks.create_task(shown(time.perf_counter()))
+                async with program(home, "run", desktop):
+                    return await showing
+        finally:
+            await host.stop()
+            bus.kill()
 
 
 async def _until_healthy() -> float:
@@ -109,9 +158,10 @@ async def _heaviest(name: str) -> list[Row]:
     ]
 
 
-async def _ready(servers: int, rounds: int) -> Row:
+async def _ready(servers: int, rounds: int) -> list[Row]:
     samples = Samples()
     for _ in range(rounds):
+        samples.add("one", await start_directly(1))
         samples.add("directly", await start_directly(servers))
         async with home_of_its_own() as home:
             configure(home, servers)
@@ -119,10 +169,17 @@ async def _ready(servers: int, rounds: int) -> Row:
             async with program(home) as started:
                 await started.ready()
                 samples.add("product", time.perf_counter() - began)
-    return Row(
-        name=f"process start to {servers} servers ready",
-        value=samples["product"] * 1e3,
-        unit="ms",
-        floor_name="all started directly at once",
-        floor=samples["directly"] * 1e3,
-    )
+    floors = {
+        "all started directly at once": samples["directly"],
+        "their own start times over the cores": samples["one"] * servers / (os.cpu_count() or 1),
+    }
+    return [
+        Row(
+            name=f"process start to {servers} servers ready",
+            value=samples["product"] * 1e3,
+            unit="ms",
+            floor_name=name,
+            floor=floor * 1e3,
+        )
+        for name, floor in floors.items()
+    ]

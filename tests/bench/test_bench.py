@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import os
 import shutil
 import sys
@@ -11,7 +12,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench import idle, instructions, metrics, product
+from tests.bench import (
+    calls,
+    growth,
+    idle,
+    instructions,
+    memory,
+    product,
+    snapshot,
+    startup,
+    watching,
+)
+from tests.bench.__main__ import MEASUREMENTS
 from tests.bench.answers import Answer, Answers
 from tests.bench.echo import LARGE_TEXT
 from tests.bench.load import Plan, run
@@ -150,12 +162,28 @@ async def _bench(*arguments: str) -> tuple[int, str]:
     return process.returncode or 0, said.decode()
 
 
-async def test_recording_and_scraping_are_measured() -> None:
-    """Each row has what it promises; one with a floor has a ratio."""
-    rows = {row.name: row for row in await metrics.measure(Scale(rounds=1))}
-    assert len(rows) == 4
-    assert all(row.value > 0 for row in rows.values())
-    assert sum(row.ratio is not None for row in rows.values()) == 3
+TINY = Scale(rounds=1, seconds=0.1, watch=0.1, quick=True)
+
+
+@needs_proc
+@pytest.mark.parametrize("name", sorted(MEASUREMENTS.keys() - {"instructions", "peers", "search"}))
+async def test_every_measurement_runs(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each finds what it promises, with as little of everything as shows that."""
+    for module, few in (
+        (calls, {"CLIENTS": (1,)}),
+        (growth, {"SIZES": (10, 20), "LISTINGS": 3}),
+        (idle, {"COUNTS": (0, 1), "SETTLED": 0.1}),
+        (memory, {"COUNTS": (0, 1)}),
+        (snapshot, {"SIZES": (10,), "LISTENERS": (1,)}),
+        (startup, {"COUNTS": (1, 2)}),
+        (watching, {"LISTENERS": (1, 3), "LISTINGS": 10}),
+    ):
+        for constant, value in few.items():
+            monkeypatch.setattr(module, constant, value)
+    rows = await MEASUREMENTS[name](TINY)
+    assert len(rows) > 1
+    assert all(math.isfinite(row.value) for row in rows)
+    assert any(row.ratio is not None for row in rows) or name == "idle"
 
 
 @needs_proc
