@@ -17,6 +17,7 @@ import msgspec
 
 from core import __version__
 from core.asgi import ASGIApp, Receive, Scope, Send
+from core.clients.served import ServedDesk
 from core.config.file import ConfigFile
 from core.config.schema import Overrides
 from core.doctor.doctor import Doctor
@@ -77,6 +78,8 @@ class Options:
     log_dir: Path
     owner_file: Path  # tells the next start whose processes to look for
     socket_file: Path  # where the same user's programs reach the engine without a key
+    dashboard: Path  # the directory with its files
+    bridge: tuple[str, ...]  # the command that connects clients which only start programs
     listen: str | None = None
     api_key: str | None = None
     log_level: str | None = None
@@ -239,9 +242,18 @@ async def _serve(
             search=catalogue,
             records=storage,
             registry=registry,
+            clients=ServedDesk(
+                options.config_file,
+                options.socket_file.parent,
+                environ,
+                options.bridge,
+                lambda: engine.snapshot.endpoint,
+                options.listen,
+            ),
             counters=counters,
             gateway=gateway.app,
             logs=logs,
+            dashboard=options.dashboard,
             version=__version__,
         )
         server = HttpServer(_touching(watchdog, apps.main))

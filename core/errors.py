@@ -14,6 +14,7 @@
     │   └── NoKeyring        there is none here
     ├── RegistryFailed       the registry of servers gave no usable answer
     │   └── RegistryOff      none is named in the config file
+    ├── UnknownClient        no AI client of that name is known
     ├── EngineStopped        the engine no longer takes work
     └── IntentRefused        what was asked for makes no sense
         ├── UnknownServer    no server of that name
@@ -130,6 +131,13 @@ class RegistryOff(RegistryFailed):
             'No registry of servers is asked. To search one, put its address into "registry_url" '
             'in the config file, such as "https://registry.modelcontextprotocol.io".',
         )
+
+
+class UnknownClient(McpProxyError):
+    """No AI client of that name is known."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        super().__init__(f"There is no client {name!r}. Known: {', '.join(known)}.")
 
 
 class EngineStopped(McpProxyError):

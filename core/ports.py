@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Protocol
 
 from core.model.activity import KeptCall, Usage, Wanted
 from core.model.approvals import Judgement
+from core.model.clients import ClientFile, Deed, Offered, OfferedBy, Preview
 from core.model.config import Config, Problem, ServerConfig, ServerName
 from core.model.faults import Fault
 from core.model.findings import Finding
-from core.model.intents import FileIntent, Intent
+from core.model.intents import AddServers, FileIntent, Intent
 from core.model.notices import Notice
 from core.model.status import ConfigProblem, Peer, Snapshot
 from core.model.tools import Tool
@@ -332,3 +333,26 @@ class Registry(Protocol):
 
         Raises RegistryOff when the config file names no registry, RegistryFailed.
         """
+
+
+class ClientFiles(Protocol):
+    """The config files of AI clients on this computer; nothing is written that was not shown.
+
+    Methods raise UnknownClient, and other McpProxyErrors when a file cannot be used.
+    """
+
+    async def clients(self) -> Sequence[ClientFile]:
+        """Those that can be connected."""
+
+    async def preview(self, client: str, deed: Deed) -> Preview: ...
+    async def carry_out(self, client: str, deed: Deed, seen: str) -> ClientFile:
+        """``seen`` is the hash of the preview of it; raises NotAsSeen if it is another now."""
+
+    async def offered(self, client: str) -> OfferedBy | None:
+        """What could be taken over from it; None if it has no file."""
+
+    async def taking_over(self, client: str) -> AddServers:
+        """The intent that takes over all that can be."""
+
+    async def read(self, text: str) -> Sequence[Offered]:
+        """The servers that a text names: a command, an address or a client's settings."""

@@ -71,16 +71,9 @@ class Chores:
     def connect(self, client: str, connected: bool) -> str:
         """Put our entry into a client's file or take it out; what was done, as a sentence."""
         from core.clients.catalogue import BY_ID
-        from core.clients.connecting import ClientProblem
 
         row, connections = BY_ID[client], self.desk().connections()
-        if connected:
-            plan = connections.connect(row)
-        else:
-            try:
-                plan = connections.undo(row)
-            except ClientProblem:  # changed since, or not by us
-                plan = connections.disconnect(row)
+        plan = connections.connect(row) if connected else connections.leave(row)
         connections.carry_out(plan)
         return text.client_changed(row.title, connected, str(plan.file))
 

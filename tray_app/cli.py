@@ -18,6 +18,7 @@ from tray_app.attach_command import attach
 from tray_app.autostart_command import autostart
 from tray_app.client import Client
 from tray_app.client_commands import connect, disconnect, import_servers
+from tray_app.dashboard_command import dashboard
 from tray_app.flags import Flags, everywhere
 from tray_app.paths import Paths
 from tray_app.printable import printable
@@ -133,6 +134,7 @@ cli.add_command(tools)
 cli.add_command(attach)
 cli.add_command(autostart)
 cli.add_command(import_servers)
+cli.add_command(dashboard)
 servers.add_command(approve_server)
 tools.add_command(approve_tools)
 tools.add_command(diff)
@@ -158,12 +160,16 @@ def _options(flags: Flags, places: Paths) -> Options:
     import os
 
     from core.app import Options
+    from tray_app.program import program
+    from tray_app.shipped import assets
 
     return Options(
         config_file=places.config_file,
         log_dir=places.log_dir,
         owner_file=places.owner_file,
         socket_file=places.socket_file,
+        dashboard=assets() / "dashboard",
+        bridge=(program(), "stdio"),
         listen=flags.listen or os.environ.get("MCPPROXY_LISTEN"),
         api_key=os.environ.get("MCPPROXY_API_KEY"),
         log_level=flags.log_level or os.environ.get("MCPPROXY_LOG_LEVEL"),

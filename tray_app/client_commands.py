@@ -81,15 +81,8 @@ def disconnect(flags: Flags, client: str, dry_run: bool, yes: bool) -> None:
 
     A file that nobody changed since is brought back exactly as it was.
     """
-    from core.clients.connecting import ClientProblem
-
     connections = _desk(flags).connections()
-    row = _client(client)
-    try:
-        plan = connections.undo(row)
-    except ClientProblem:  # never connected by us, or changed since
-        plan = connections.disconnect(row)
-    _carry_out(flags, connections, plan, dry_run, yes)
+    _carry_out(flags, connections, connections.leave(_client(client)), dry_run, yes)
 
 
 def _carry_out(

@@ -33,19 +33,31 @@ def open_file(path: Path) -> None:
     """
     if not path.exists():
         raise DesktopFailure(text.no_such_file(str(path)))
+    try:
+        _open(str(path))
+    except DesktopFailure as failure:
+        raise DesktopFailure(text.open_by_hand(str(path), str(failure))) from failure
+
+
+def open_url(url: str) -> None:
+    """Open an address of ours in the browser, or raise DesktopFailure. Blocks likewise."""
+    try:
+        _open(url)
+    except DesktopFailure as failure:
+        raise DesktopFailure(text.open_url_by_hand(url, str(failure))) from failure
+
+
+def _open(what: str) -> None:
     if sys.platform == "win32":
         try:
-            os.startfile(path)  # noqa: S606 - the person asked to open this very file
+            os.startfile(what)  # noqa: S606 - the person asked to open this very thing
         except OSError as error:
-            raise DesktopFailure(text.open_by_hand(str(path), f"{error.strerror}.")) from error
+            raise DesktopFailure(f"{error.strerror}.") from error
         return
     opener = shutil.which("open" if sys.platform == "darwin" else "xdg-open")
     if opener is None:
-        raise DesktopFailure(text.open_by_hand(str(path), text.NO_OPENER))
-    try:
-        _run([opener, str(path)])
-    except DesktopFailure as failure:
-        raise DesktopFailure(text.open_by_hand(str(path), str(failure))) from failure
+        raise DesktopFailure(text.NO_OPENER)
+    _run([opener, what])
 
 
 def copy_text(words: str, environment: Mapping[str, str]) -> None:

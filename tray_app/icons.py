@@ -16,6 +16,7 @@ from pathlib import Path
 
 from PIL import Image, ImageColor, ImageDraw
 
+from tray_app.shipped import assets
 from tray_app.view import IconState
 
 PANEL_SIZES = (16, 22, 24, 32, 48)
@@ -96,7 +97,7 @@ def _disc(
 @functools.cache
 def drawings() -> tuple[float, dict[IconState, tuple[Shape, ...]]]:
     """The grid's size and every icon's shapes; reads the file the first time."""
-    source = json.loads((_assets() / "icons.json").read_text(encoding="utf-8"))
+    source = json.loads((assets() / "icons.json").read_text(encoding="utf-8"))
     colours = {name: ImageColor.getrgb(value) for name, value in source["colours"].items()}
     return float(source["grid"]), {
         IconState(name): tuple(_shape(shape, colours) for shape in shapes)
@@ -110,13 +111,6 @@ def _shape(source: dict[str, object], colours: Mapping[str, tuple[int, ...]]) ->
     if not isinstance(numbers, list):
         raise TypeError(f"assets/icons.json: {kind} needs a list of numbers")
     return Shape(kind, tuple(float(number) for number in numbers), colour)
-
-
-def _assets() -> Path:
-    """``tray_app/assets`` when installed, ``assets`` beside ``tray_app`` in the source tree."""
-    here = Path(__file__).resolve().parent
-    installed = here / "assets"
-    return installed if installed.is_dir() else here.parent / "assets"
 
 
 def write_all(directory: Path) -> list[Path]:

@@ -234,6 +234,14 @@ def open_by_hand(path: str, reason: str) -> str:
     return f"{reason} The file is {path}"
 
 
+def open_url_by_hand(url: str, reason: str) -> str:
+    return f"{reason} Open this in your browser within a minute: {url}"
+
+
+def dashboard_opened(url: str) -> str:
+    return f"The dashboard opens in your browser. If it does not, within a minute: {url}"
+
+
 NO_OPENER = "Nothing was found that opens files; install xdg-utils."
 
 

@@ -146,6 +146,15 @@ class Connections:
             )
         return Plan(client, file, current, before, self._diff(file, current, before))
 
+    def leave(self, client: Client) -> Plan:
+        """The plan to bring the file back as it was or, where it was changed since or not by us,
+        to take our entries out. Raises ClientProblem.
+        """
+        try:
+            return self.undo(client)
+        except ClientProblem:
+            return self.disconnect(client)
+
     def carry_out(self, plan: Plan) -> None:
         """Do what the plan shows. Raises ClientProblem when that cannot be done any more."""
         if plan.changes_nothing:

@@ -7,9 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.clients.candidates import Candidate
 from core.clients.catalogue import CLIENTS, Client
 from core.clients.connecting import ClientProblem, Connections, Target
 from core.clients.importing import Source, sources, taking_over
+from core.clients.pasted import pasted
 from core.clients.places import Surroundings
 from core.config.file import ConfigFile
 from core.config.schema import Overrides
@@ -40,8 +42,13 @@ class Desk:
     def sources(self, clients: Iterable[Client] = CLIENTS) -> list[Source]:
         """What could be taken over, and why the rest could not."""
         config = self._config()
-        known: dict[str, object] = {name: _entry(server) for name, server in config.servers.items()}
-        return list(sources(clients, self.surroundings, known, self._endpoint(config)))
+        return list(sources(clients, self.surroundings, _known(config), self._endpoint(config)))
+
+    def read(self, text: str) -> list[Candidate]:
+        """The servers that a person's text names. Raises also Unreadable."""
+        config, around = self._config(), self.surroundings
+        endpoint = self._endpoint(config)
+        return pasted(text, _known(config), endpoint, around.environ, around.platform)
 
     def take_over(self, found: Iterable[Source]) -> None:
         """Write what can be imported into our config file. Raises also EditRefused."""
@@ -68,6 +75,10 @@ class Desk:
                 'be told where we are. Set "listen" to an address such as "127.0.0.1:8080".'
             )
         return f"http://{config.listen}/mcp"
+
+
+def _known(config: Config) -> dict[str, object]:
+    return {name: _entry(server) for name, server in config.servers.items()}
 
 
 def _entry(server: ServerConfig) -> dict[str, object]:

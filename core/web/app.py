@@ -6,24 +6,37 @@ import logging
 from collections.abc import AsyncGenerator, Awaitable
 from contextlib import aclosing
 from dataclasses import dataclass
+from pathlib import Path
 from time import perf_counter
 from urllib.parse import parse_qsl
 
 from core.asgi import ASGIApp, ClientGone, Header, Message, Receive, Scope, Send, while_connected
-from core.ports import ConfigText, Doctor, Door, Privates, Records, Registry, Sessions, ToolSearch
+from core.ports import (
+    ClientFiles,
+    ConfigText,
+    Doctor,
+    Door,
+    Privates,
+    Records,
+    Registry,
+    Sessions,
+    ToolSearch,
+)
 from core.telemetry.counters import Counters
 from core.telemetry.logging import Logs, fields
 from core.web import guard
-from core.web.exchange import Request, Response
+from core.web.exchange import Address, Request, Response
 from core.web.guard import Guard, Need, Refusal
 from core.web.loopback import Loopback
 from core.web.metrics import Exporter
 from core.web.metrics_port import MetricsPort
+from core.web.pages import Pages
 from core.web.replies import Refused, failure
 from core.web.routes import ROUTES
 from core.web.routing import Found, Route, Router
 from core.web.site import Site
 from core.web.sse import Events
+from core.web.visits import Visits
 
 log = logging.getLogger(__name__)
 
@@ -51,12 +64,17 @@ def create_apps(
     search: ToolSearch,
     records: Records,
     registry: Registry,
+    clients: ClientFiles,
     counters: Counters,
     gateway: ASGIApp,
     logs: Logs,
+    dashboard: Path,
     version: str,
 ) -> Apps:
-    """Everything on one address; ``gateway`` is given ``/mcp`` and all below it."""
+    """Everything on one address; ``gateway`` is given ``/mcp`` and all below it.
+
+    ``dashboard`` is the directory with the files of ``/ui/``.
+    """
     site = Site(
         door=door,
         doctor=doctor,
@@ -64,6 +82,9 @@ def create_apps(
         search=search,
         records=records,
         registry=registry,
+        clients=clients,
+        pages=Pages(dashboard),
+        visits=Visits(),
         loopback=Loopback(gateway, version),
         events=Events(door),
         exporter=Exporter(counters, sessions, privates, search, version),
@@ -104,7 +125,7 @@ class _App:
         self._counters = counters
         for reason in guard.REASONS:
             counters.http_rejected.start_at_zero(reason)
-        self._guard = Guard(site.door)
+        self._guard = Guard(site.door, site.visits)
         self._router = Router(ROUTES)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -187,8 +208,11 @@ def _mcp_label(path: str) -> str:
 
 def _need(found: Found[Site] | None, path: str) -> Need:
     # Outside /api an unknown path is an ordinary 404: MCP clients probe /.well-known.
-    needs_key = found.needs_key if found is not None else path.startswith("/api/")
-    return guard.KEY if needs_key else guard.NOTHING
+    if found is None:
+        return guard.KEY if path.startswith("/api/") else guard.NOTHING
+    if not found.needs_key:
+        return guard.NOTHING
+    return guard.VISIT if found.by_visit else guard.KEY
 
 
 def _allowed(found: Found[Site] | None) -> Route[Site]:
@@ -216,7 +240,15 @@ def _request(scope: Scope, receive: Receive, found: Found[Site] | None) -> Reque
             400, "bad_request", f"The query has more than {MOST_QUERY_FIELDS} fields."
         ) from None
     params = found.params if found is not None else {}
-    return Request(params, dict(pairs), tuple(scope["headers"]), receive)
+    far, near = _ends(scope)
+    return Request(params, dict(pairs), tuple(scope["headers"]), receive, far, near)
+
+
+def _ends(scope: Scope) -> tuple[Address | None, Address | None]:
+    """The far and the near end of a TCP connection."""
+    server = scope["server"]
+    on_tcp = server is not None and server[1] is not None
+    return (scope["client"], server) if on_tcp else (None, None)
 
 
 async def _refuse(scope: Scope, send: Send, why: Refusal | Refused) -> None:

@@ -9,15 +9,22 @@ from core.asgi import Header, Receive
 
 JSON_TYPE = b"application/json"
 
+Address = tuple[str, int]
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request as a route's handler sees it; ``params`` are the template's placeholders."""
+    """One request as a route's handler sees it; ``params`` are the template's placeholders.
+
+    ``far`` and ``near`` are the ends of its connection, none on a unix socket.
+    """
 
     params: Mapping[str, str]
     query: Mapping[str, str]
     headers: tuple[Header, ...]
     receive: Receive
+    far: Address | None = None
+    near: Address | None = None
 
     def header(self, name: bytes) -> str:
         """The last header of that (lower-case) name, or an empty string."""

@@ -12,6 +12,7 @@ from hmac import compare_digest
 from core.asgi import Header, Scope
 from core.model.config import Config
 from core.ports import Door
+from core.web.visits import Visits, cookie_name
 
 MIB = 1024 * 1024
 
@@ -26,10 +27,12 @@ class Need:
     key: bool
     key_if_configured: bool  # only if ``require_mcp_auth`` says so
     largest_body: int
+    by_visit: bool = False  # a browser that was let in needs no key
 
 
 NOTHING = Need(key=False, key_if_configured=False, largest_body=4 * MIB)
 KEY = Need(key=True, key_if_configured=False, largest_body=4 * MIB)
+VISIT = Need(key=True, key_if_configured=False, largest_body=4 * MIB, by_visit=True)
 MCP = Need(key=False, key_if_configured=True, largest_body=16 * MIB)
 
 
@@ -69,6 +72,11 @@ _DECISIVE = frozenset(
     {b"host", b"origin", b"sec-fetch-site", b"x-api-key", b"authorization", b"content-length"}
 )
 _OWN_SITE = frozenset({None, b"none", b"same-origin"})
+_OWN_PAGE = frozenset({None, b"same-origin"})
+_READING = frozenset({"GET", "HEAD"})
+PROOF = b"x-mcpproxy-visit"
+"""The header in which a page of ours proves that it is one; no page elsewhere can send it."""
+
 _MOST_ADDRESSES = 64
 
 AMBIGUOUS = Refusal(
@@ -104,8 +112,9 @@ REASONS = (
 class Guard:
     """Judges requests by the configuration that is active at that moment."""
 
-    def __init__(self, door: Door) -> None:
+    def __init__(self, door: Door, visits: Visits) -> None:
         self._door = door
+        self._visits = visits
         self._config: Config | None = None
         self._key = b""
         self._addresses: dict[tuple[str, int] | None, Address] = {}
@@ -124,7 +133,7 @@ class Guard:
                 sent[name] = value
         server = scope["server"]
         if server is None or server[1] is not None:
-            refusal = self._judge_tcp(server, sent, need)
+            refusal = self._judge_tcp(scope, sent, need)
             if refusal is not None:
                 return refusal
         length = sent.get(b"content-length")
@@ -135,9 +144,8 @@ class Guard:
             )
         return None
 
-    def _judge_tcp(
-        self, server: tuple[str, int] | None, sent: dict[bytes, bytes], need: Need
-    ) -> Refusal | None:
+    def _judge_tcp(self, scope: Scope, sent: dict[bytes, bytes], need: Need) -> Refusal | None:
+        server = scope["server"]
         address = self._addresses.get(server) or self._learn(server)
         host = sent.get(b"host")
         if host not in address.hosts and (host is None or host.lower() not in address.hosts):
@@ -153,7 +161,9 @@ class Guard:
         if config.revision == 0:
             return NO_CONFIG
         if need.key or config.require_mcp_auth or not address.loopback:
-            return None if self._authentic(config, sent, address) else WRONG_KEY
+            if self._authentic(config, sent, address):
+                return None
+            return None if need.by_visit and self._visits_us(scope, sent) else WRONG_KEY
         return None
 
     def _authentic(self, config: Config, sent: dict[bytes, bytes], address: Address) -> bool:
@@ -167,6 +177,32 @@ class Guard:
             return True
         scheme, _, token = sent.get(b"authorization", b"").partition(b" ")
         return scheme.lower() == b"bearer" and compare_digest(token.strip(), self._key)
+
+    def _visits_us(self, scope: Scope, sent: dict[bytes, bytes]) -> bool:
+        """Whether a page of ours asks, in a browser that was let in.
+
+        A cookie alone says little: pages on other ports of this host are the same site to a
+        browser, which sends it to them and with what they ask of us.
+        """
+        origin, host = sent.get(b"origin"), sent[b"host"].lower()
+        if not self._key:  # then there is nothing that a visit could stand for
+            return False
+        if sent.get(b"sec-fetch-site") not in _OWN_PAGE:
+            return False
+        if scope["method"] not in _READING and origin is None:
+            return False
+        if origin is not None and origin != b"http://" + host:
+            return False
+        proofs = [value for name, value in scope["headers"] if name == PROOF]
+        wanted = cookie_name(scope["server"][1]).encode()
+        cookies = [
+            value
+            for name, header in scope["headers"]
+            if name == b"cookie"
+            for label, _, value in (each.strip().partition(b"=") for each in header.split(b";"))
+            if label == wanted
+        ]
+        return len(proofs) == 1 and self._visits.holds(proofs[0], cookies, self._key)
 
     def _learn(self, server: tuple[str, int] | None) -> Address:
         if server is None:  # the connection was gone before its address could be read

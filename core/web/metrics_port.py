@@ -21,7 +21,7 @@ class MetricsPort:
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._guard = Guard(site.door)
+        self._guard = Guard(site.door, site.visits)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         response = await self._answer(scope, receive)

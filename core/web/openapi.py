@@ -18,7 +18,12 @@ JSON = "application/json"
 SCHEMAS = "#/components/schemas/{name}"
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
-_MEANINGS = {"name": "The server's name.", "tool": "The tool's name."}
+_MEANINGS = {
+    "name": "The server's name.",
+    "tool": "The tool's name.",
+    "client": "The AI client's id.",
+    "file": "The file's name.",
+}
 
 Json = Mapping[str, object]
 
@@ -48,6 +53,8 @@ def document(routes: Iterable[Route[S]], version: str) -> bytes:
             "securitySchemes": {
                 "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
                 "bearer": {"type": "http", "scheme": "bearer"},
+                "cookie": {"type": "apiKey", "in": "cookie", "name": "mcpproxy_PORT"},
+                "proof": {"type": "apiKey", "in": "header", "name": "X-MCPProxy-Visit"},
             },
         },
     }
@@ -86,7 +93,8 @@ def _operation(route: Route[S], schema_of: Mapping[object, Json]) -> Json:
         schema = schema_of[_key(route.body)]
         operation["requestBody"] = {"required": True, "content": {JSON: {"schema": schema}}}
     if route.needs_key:
-        operation["security"] = [{"header": []}, {"bearer": []}]
+        visit: list[Json] = [{"cookie": [], "proof": []}] if route.by_visit else []
+        operation["security"] = [{"header": []}, {"bearer": []}, *visit]
     return operation
 
 
@@ -112,7 +120,8 @@ def _wrapped(data: Json) -> Json:
 
 
 def _operation_id(route: Route[S]) -> str:
-    words = [word for word in re.split(r"\W+", route.template) if word not in ("", "api", "v1")]
+    path = re.sub("/$", "/page", route.template)
+    words = [word for word in re.split(r"\W+", path) if word not in ("", "api", "v1")]
     return "_".join([route.method.lower(), *words])
 
 

@@ -19,6 +19,7 @@ from core.web import (
     activity,
     approvals,
     configuration,
+    dashboard,
     health,
     logs,
     metrics,
@@ -136,6 +137,7 @@ ROUTES: tuple[Route[Site], ...] = (
         "/metrics",
         metrics_page,
         "Prometheus text or OpenMetrics, by Accept.",
+        by_visit=False,
         produces=("text/plain", "application/openmetrics-text"),
     ),
     Route(
@@ -383,4 +385,5 @@ ROUTES: tuple[Route[Site], ...] = (
         status=202,
     ),
     Route("GET", "/api/v1/openapi.json", openapi_page, "This document: OpenAPI 3.1."),
+    *dashboard.ROUTES,
 )

@@ -23,6 +23,7 @@ class Route(Generic[S]):
     handler: Callable[[S, Request], Awaitable[Response]]
     summary: str
     needs_key: bool = True
+    by_visit: bool = True  # whether a browser that was let in needs no key
     data: type | None = None  # of the answer, inside the envelope where there is one
     body: type | None = None  # of the request, as JSON
     query: Mapping[str, str] = field(default_factory=dict)  # what each field means
@@ -36,6 +37,7 @@ class Found(Generic[S]):
 
     template: str
     needs_key: bool
+    by_visit: bool
     allowed: str
     route: Route[S] | None
     params: Mapping[str, str]
@@ -71,8 +73,15 @@ class Router(Generic[S]):
 def _found(
     template: str, methods: Mapping[str, Route[S]], method: str, params: Mapping[str, str]
 ) -> Found[S]:
-    needs_key = any(route.needs_key for route in methods.values())
-    return Found(template, needs_key, ", ".join(sorted(methods)), methods.get(method), params)
+    every = methods.values()
+    return Found(
+        template,
+        any(route.needs_key for route in every),
+        all(route.by_visit for route in every),
+        ", ".join(sorted(methods)),
+        methods.get(method),
+        params,
+    )
 
 
 def _fit(template: tuple[str, ...], segments: list[str]) -> dict[str, str] | None:

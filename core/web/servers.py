@@ -57,7 +57,11 @@ async def server(site: Site, request: Request) -> Response:
 
 async def tools(site: Site, request: Request) -> Response:
     status = _status(site, request)
-    shown = tuple(tool_json(status.name, tool) for tool in status.tools)
+    config = site.door.snapshot.config.servers.get(status.name)
+    shown = tuple(
+        tool_json(status.name, tool, enabled=config is None or config.permits(tool.name))
+        for tool in status.tools
+    )
     return success(ToolsData(status.name, shown))
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from core.ports import ConfigText, Doctor, Door, Records, Registry, ToolSearch
+from core.ports import ClientFiles, ConfigText, Doctor, Door, Records, Registry, ToolSearch
 from core.telemetry.logging import Logs
 from core.web.encoded import EncodedServers
 from core.web.loopback import Loopback
 from core.web.metrics import Exporter
+from core.web.pages import Pages
 from core.web.sse import Events
+from core.web.visits import Visits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +22,9 @@ class Site:
     search: ToolSearch
     records: Records
     registry: Registry
+    clients: ClientFiles
+    pages: Pages
+    visits: Visits
     loopback: Loopback
     events: Events
     exporter: Exporter

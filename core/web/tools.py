@@ -25,7 +25,10 @@ QUERY = {
 
 
 class ToolJson(msgspec.Struct, frozen=True, rename="camel"):
-    """A tool; ``standing`` is whether a person agreed to it, ``score`` how well it was found."""
+    """A tool; ``standing`` is whether a person agreed to it, ``score`` how well it was found.
+
+    ``enabled``: whether the config file leaves it switched on.
+    """
 
     tool_id: str = msgspec.field(name="tool_id")
     server: str
@@ -35,6 +38,7 @@ class ToolJson(msgspec.Struct, frozen=True, rename="camel"):
     annotations: msgspec.Raw
     standing: str
     score: float | None = None
+    enabled: bool = True
 
 
 class FoundData(msgspec.Struct, frozen=True):
@@ -67,7 +71,9 @@ class _Entry(msgspec.Struct, rename="camel"):
 _entry = msgspec.json.Decoder(_Entry)
 
 
-def tool_json(server: str, tool: Tool, score: float | None = None) -> ToolJson:
+def tool_json(
+    server: str, tool: Tool, score: float | None = None, *, enabled: bool = True
+) -> ToolJson:
     entry = _entry.decode(tool.raw)
     return ToolJson(
         tool_id=f"{server}{SEPARATOR}{tool.name}",
@@ -78,6 +84,7 @@ def tool_json(server: str, tool: Tool, score: float | None = None) -> ToolJson:
         annotations=entry.annotations,
         standing=tool.standing,
         score=score,
+        enabled=enabled,
     )
 
 

@@ -12,9 +12,18 @@ from core.model.config import Config, Http, ServerName, Setting, Stdio
 from core.model.faults import Fault
 from core.model.findings import Finding
 from core.model.headline import headline
+from core.model.intents import RestartServer, SetEnabled, allowed
 from core.model.masks import MASK, masked_url
 from core.model.notices import Notice
-from core.model.status import ConfigProblem, Health, Peer, Phase, ServerStatus, Snapshot
+from core.model.status import (
+    AdminState,
+    ConfigProblem,
+    Health,
+    Peer,
+    Phase,
+    ServerStatus,
+    Snapshot,
+)
 
 
 class HealthJson(msgspec.Struct, frozen=True):
@@ -51,7 +60,10 @@ class ReviewJson(msgspec.Struct, frozen=True):
 
 
 class StatusJson(msgspec.Struct, frozen=True, kw_only=True):
-    """What a server is. Times are UTC; ``rev`` is the ``seq`` at which it last changed."""
+    """What a server is. Times are UTC; ``rev`` is the ``seq`` at which it last changed.
+
+    ``may`` names what makes sense now: ``restart``, ``enable``, ``disable``.
+    """
 
     name: str
     kind: str
@@ -66,6 +78,7 @@ class StatusJson(msgspec.Struct, frozen=True, kw_only=True):
     fault: FaultJson | None
     peer: PeerJson | None
     review: ReviewJson
+    may: tuple[str, ...]
     rev: int
 
 
@@ -74,6 +87,8 @@ class ServerJson(StatusJson, frozen=True, kw_only=True):
 
     enabled: bool
     protocol: str
+    enabled_tools: tuple[str, ...] = ()
+    disabled_tools: tuple[str, ...] = ()
     command: str | None = None
     args: tuple[str, ...] = ()
     env: dict[str, str] = {}
@@ -103,11 +118,16 @@ class NoticeJson(msgspec.Struct, frozen=True):
 
 
 class SnapshotJson(msgspec.Struct, frozen=True, kw_only=True):
-    """The world at ``seq`` of the process ``boot``; the ``snapshot`` event."""
+    """The world at ``seq`` of the process ``boot``; the ``snapshot`` event.
+
+    ``summary`` is the tray's first line.
+    """
 
     boot: str
     seq: int
     engine: str
+    summary: str
+    paused: bool
     endpoint: str | None
     config_revision: int
     config_problem: ConfigProblemJson | None
@@ -185,6 +205,7 @@ def status_json(status: ServerStatus) -> StatusJson:
         fault=_fault(status.fault),
         peer=_peer(status.peer),
         review=review_json(status.review),
+        may=_may(status),
         rev=status.rev,
     )
 
@@ -193,11 +214,14 @@ def server_json(status: ServerStatus, config: Config) -> ServerJson:
     """``config`` no longer knows a server that is being removed: then only its status shows."""
     shown = msgspec.structs.asdict(status_json(status))
     entry = config.servers.get(status.name)
-    match entry.transport if entry is not None else None:
+    if entry is None:
+        return ServerJson(**shown, enabled=False, protocol=status.kind)
+    shown |= {"enabled": entry.enabled}
+    shown |= {"enabled_tools": entry.enabled_tools, "disabled_tools": entry.disabled_tools}
+    match entry.transport:
         case Stdio(command=command, args=args, env=env, working_dir=working_dir):
             return ServerJson(
                 **shown,
-                enabled=entry is not None and entry.enabled,
                 protocol="stdio",
                 command=command,
                 args=tuple(masked_url(argument) for argument in args),
@@ -207,13 +231,10 @@ def server_json(status: ServerStatus, config: Config) -> ServerJson:
         case Http(url=url, headers=headers, protocol=protocol):
             return ServerJson(
                 **shown,
-                enabled=entry is not None and entry.enabled,
                 protocol=protocol,
                 url=masked_url(url),
                 headers=_masked(headers),
             )
-        case _:
-            return ServerJson(**shown, enabled=False, protocol=status.kind)
 
 
 def review_json(review: Review) -> ReviewJson:
@@ -225,6 +246,8 @@ def snapshot_json(snapshot: Snapshot) -> SnapshotJson:
         boot=snapshot.boot,
         seq=snapshot.seq,
         engine=snapshot.engine,
+        summary=headline(snapshot),
+        paused=snapshot.config.paused,
         endpoint=snapshot.endpoint,
         config_revision=snapshot.config.revision,
         config_problem=config_problem_json(snapshot.config_problem),
@@ -247,6 +270,8 @@ def delta_json(
         seq=snapshot.seq,
         since=since,
         engine=snapshot.engine,
+        summary=headline(snapshot),
+        paused=snapshot.config.paused,
         endpoint=snapshot.endpoint,
         config_revision=snapshot.config.revision,
         config_problem=config_problem_json(snapshot.config_problem),
@@ -305,6 +330,14 @@ def config_problem_json(problem: ConfigProblem | None) -> ConfigProblemJson | No
             ProblemJson(each.path, each.message, each.line) for each in problem.problems
         ),
     )
+
+
+def _may(status: ServerStatus) -> tuple[str, ...]:
+    intents = allowed(status)
+    disabled = status.health.admin_state is AdminState.DISABLED
+    switch = "enable" if disabled else "disable"
+    offered = ((RestartServer, "restart"), (SetEnabled, switch))
+    return tuple(verb for intent, verb in offered if intent in intents)
 
 
 def _masked(settings: tuple[Setting, ...]) -> dict[str, str]:

@@ -12,6 +12,7 @@ from types import MappingProxyType
 import httpx
 
 from core.asgi import ASGIApp, Receive, Scope, Send
+from core.clients.served import ServedDesk
 from core.config.schema import Overrides
 from core.doctor.doctor import Doctor
 from core.doctor.examination import Premises
@@ -36,6 +37,7 @@ from tests.fakes.conversations import NoPrivates
 from tests.fakes.keyring import keyring_of
 
 KEY = "k" * 64
+DASHBOARD = Path(__file__).parents[2] / "assets" / "dashboard"
 LIMIT = 30.0  # seconds any wait of a test may take before the test fails
 
 
@@ -246,9 +248,18 @@ async def website(
                 search=Search(),
                 records=storage,
                 registry=LateRegistry(lambda: "", storage.cache, "1.2.3"),
+                clients=ServedDesk(
+                    directory / "mcp_config.json",
+                    directory / "s",
+                    {},
+                    ("mcpproxy-tray", "stdio"),
+                    lambda: engine.snapshot.endpoint,
+                    None,
+                ),
                 counters=counters,
                 gateway=gateway,
                 logs=logs,
+                dashboard=DASHBOARD,
                 version="1.2.3",
             )
             http = HttpServer(apps.main)

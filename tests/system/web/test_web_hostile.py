@@ -82,7 +82,7 @@ async def test_no_route_answers_to_another_host(site: Website, host: str | None)
     for method, path in EVERY_PATH:
         status, answer = await ask(site, method, path, *sent, f"X-API-Key: {KEY}")
         assert status == 403, (method, path)
-        assert b"host_not_allowed" in answer
+        assert method == "HEAD" or b"host_not_allowed" in answer
     await unharmed(site)
 
 

@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 
 from core.model.config import Config
 from core.model.status import Snapshot
-from core.web.guard import KEY, MCP, NOTHING, Guard, Need
+from core.web.guard import KEY, MCP, NOTHING, VISIT, Guard, Need
+from core.web.visits import Begun, Visits
 
 OURS = b"k" * 64
 CONFIG = Config(revision=1, api_key=OURS.decode())
 LOCAL = ("127.0.0.1", 8080)
 HOST = (b"host", b"127.0.0.1:8080")
-NEEDS = [NOTHING, KEY, MCP]
+NEEDS = [NOTHING, KEY, VISIT, MCP]
 
 
 @dataclass
@@ -32,9 +33,12 @@ def verdict(
     need: Need = NOTHING,
     config: Config = CONFIG,
     server: tuple[str, int | None] | None = LOCAL,
+    method: str = "GET",
+    visits: Visits | None = None,
 ) -> tuple[int, str] | None:
-    guard = Guard(FixedDoor(Snapshot(boot="b", config=config)))
-    refusal = guard.judge({"server": server, "headers": list(headers)}, need)
+    guard = Guard(FixedDoor(Snapshot(boot="b", config=config)), visits or Visits())
+    scope = {"server": server, "method": method, "headers": list(headers)}
+    refusal = guard.judge(scope, need)
     return None if refusal is None else (refusal.status, refusal.code)
 
 
@@ -213,7 +217,7 @@ def test_an_empty_key_turns_the_key_off_on_loopback_only() -> None:
     network = ("192.168.1.5", 8080)
     there = (b"host", b"192.168.1.5:8080")
     assert verdict(HOST, need=KEY, config=keyless) is None
-    for need in (KEY, MCP):
+    for need in (KEY, VISIT, MCP):
         for sent in ((), ((b"x-api-key", b""),), ((b"authorization", b"Bearer "),)):
             refused = verdict(there, *sent, need=need, config=keyless, server=network)
             assert refused == (401, "api_key_required")
@@ -235,7 +239,7 @@ def test_before_a_configuration_is_known_nothing_opens() -> None:
 def test_a_changed_key_counts_at_once() -> None:
     """The old key is worth nothing from the moment the new configuration is active."""
     door = FixedDoor(Snapshot(boot="b", config=CONFIG))
-    guard = Guard(door)
+    guard = Guard(door, Visits())
     scope = {"server": LOCAL, "headers": [HOST, (b"x-api-key", OURS)]}
     assert guard.judge(scope, KEY) is None
     door.snapshot = Snapshot(boot="b", config=replace(CONFIG, revision=2, api_key="new"))
@@ -279,8 +283,139 @@ def test_the_key_is_judged_before_the_size() -> None:
 
 def test_addresses_seen_are_bounded() -> None:
     """Many local addresses, as IPv6 hosts may have, do not gather in memory."""
-    guard = Guard(FixedDoor(Snapshot(boot="b", config=CONFIG)))
+    guard = Guard(FixedDoor(Snapshot(boot="b", config=CONFIG)), Visits())
     for port in range(1, 500):
         host = (b"host", b"localhost:%d" % port)
         assert guard.judge({"server": ("127.0.0.1", port), "headers": [host]}, NOTHING) is None
     assert len(guard._addresses) <= 64
+
+
+# --- a browser that was let in --------------------------------------------------------------------
+
+
+def let_in(key: str = CONFIG.api_key) -> tuple[Visits, Begun]:
+    visits = Visits()
+    begun = visits.begin(visits.code(None), None, key)
+    assert begun is not None
+    return visits, begun
+
+
+VISITS, BEGUN = let_in()
+COOKIE = (b"cookie", f"mcpproxy_8080={BEGUN.cookie}".encode())
+PROOF = (b"x-mcpproxy-visit", BEGUN.proof.encode())
+ORIGIN = (b"origin", b"http://127.0.0.1:8080")
+SAME = (b"sec-fetch-site", b"same-origin")
+CHANGING = ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND"]
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("more", [(), (SAME,), (ORIGIN,), (ORIGIN, SAME)])
+def test_a_page_of_ours_may_read(method: str, more: tuple[tuple[bytes, bytes], ...]) -> None:
+    """Cookie and proof together are as good as the key; browsers send no Origin on such a GET."""
+    sent = (HOST, COOKIE, PROOF, *more)
+    assert verdict(*sent, need=VISIT, method=method, visits=VISITS) is None
+
+
+@pytest.mark.parametrize("method", CHANGING)
+def test_a_page_of_ours_changes_things_under_its_origin_only(method: str) -> None:
+    """Whatever is no reading needs the very origin, which browsers always send with it."""
+    sent = (HOST, COOKIE, PROOF)
+    opened = verdict(*sent, ORIGIN, SAME, need=VISIT, method=method, visits=VISITS)
+    assert opened is None
+    for more in ((), (SAME,)):
+        refused = verdict(*sent, *more, need=VISIT, method=method, visits=VISITS)
+        assert refused == (401, "api_key_required")
+
+
+@pytest.mark.parametrize("method", ["GET", *CHANGING])
+@pytest.mark.parametrize(
+    "origin", [b"http://localhost:8080", b"http://[::1]:8080", b"http://127.0.0.1:9999", b"null"]
+)
+def test_another_name_of_ours_is_another_origin(method: str, origin: bytes) -> None:
+    """A page under another loopback name, or another port, has no part in a visit."""
+    sent = (HOST, COOKIE, PROOF, (b"origin", origin))
+    assert verdict(*sent, need=VISIT, method=method, visits=VISITS) is not None
+
+
+@pytest.mark.parametrize("site", [b"none", b"same-site", b"cross-site", b""])
+def test_what_is_no_fetch_of_our_page_is_no_visit(site: bytes) -> None:
+    """An address that is typed, and other ports of the host, which are the same site."""
+    sent = (HOST, COOKIE, PROOF, (b"sec-fetch-site", site))
+    assert verdict(*sent, need=VISIT, visits=VISITS) is not None
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        (COOKIE,),
+        (PROOF,),
+        (COOKIE, (b"x-mcpproxy-visit", BEGUN.cookie.encode())),
+        ((b"cookie", f"mcpproxy_8080={BEGUN.proof}".encode()), PROOF),
+        ((b"cookie", f"mcpproxy_8081={BEGUN.cookie}".encode()), PROOF),
+        ((b"cookie", f"MCPPROXY_8080={BEGUN.cookie}".encode()), PROOF),
+        ((b"cookie", f"mcpproxy_8080={BEGUN.cookie}x".encode()), PROOF),
+        ((b"cookie", b"mcpproxy_8080="), PROOF),
+        ((b"cookie", b"mcpproxy_8080"), PROOF),
+        (COOKIE, (b"x-mcpproxy-visit", b"")),
+        (COOKIE, PROOF, PROOF),
+        (COOKIE, PROOF, (b"x-mcpproxy-visit", b"other")),
+        ((b"cookie", f"x=mcpproxy_8080={BEGUN.cookie}".encode()), PROOF),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_half_a_visit_is_none(sent: tuple[tuple[bytes, bytes], ...], method: str) -> None:
+    """The cookie goes to every port of the host, so by itself it opens nothing; nor does the rest.
+
+    S06: a wrong one is told as a missing key is.
+    """
+    refused = verdict(HOST, ORIGIN, *sent, need=VISIT, method=method, visits=VISITS)
+    assert refused == (401, "api_key_required")
+
+
+def test_other_cookies_do_not_disturb() -> None:
+    """Pages on other ports may set any, even one of our name."""
+    crowd = f"a=b; mcpproxy_8080=planted; mcpproxy_8080={BEGUN.cookie}; c".encode()
+    assert verdict(HOST, (b"cookie", crowd), PROOF, need=VISIT, visits=VISITS) is None
+    sent = (HOST, (b"cookie", b"a=b"), COOKIE, PROOF)
+    assert verdict(*sent, need=VISIT, visits=VISITS) is None
+
+
+def test_a_visit_is_no_key_where_only_the_key_counts() -> None:
+    """Neither for new codes and metrics, nor for AI clients."""
+    strict = replace(CONFIG, require_mcp_auth=True)
+    sent = (HOST, COOKIE, PROOF, ORIGIN, SAME)
+    for need in (KEY, MCP):
+        refused = verdict(*sent, need=need, config=strict, method="POST", visits=VISITS)
+        assert refused == (401, "api_key_required")
+
+
+@pytest.mark.parametrize(
+    "host", [b"evil.com", b"evil.com:8080", b"127.0.0.1:8081", b"0.0.0.0:8080"]
+)
+def test_a_visit_does_not_excuse_a_wrong_host(host: bytes) -> None:
+    """S01: after a rebinding the browser even sends the cookies of that name, none of ours."""
+    sent = ((b"host", host), COOKIE, PROOF, SAME)
+    assert verdict(*sent, need=VISIT, visits=VISITS) == (403, "host_not_allowed")
+
+
+def test_another_key_ends_all_visits() -> None:
+    """Whoever changes the key wants everybody out, and without a key there is no visit."""
+    sent = (HOST, COOKIE, PROOF)
+    other = replace(CONFIG, revision=2, api_key="another")
+    assert verdict(*sent, need=VISIT, config=other, visits=VISITS) == (401, "api_key_required")
+    network, there = ("192.168.1.5", 8080), (b"host", b"192.168.1.5:8080")
+    visits, begun = let_in("")
+    halves = (
+        (b"cookie", f"mcpproxy_8080={begun.cookie}".encode()),
+        (b"x-mcpproxy-visit", begun.proof.encode()),
+    )
+    keyless = replace(CONFIG, api_key="")
+    refused = verdict(there, *halves, need=VISIT, config=keyless, server=network, visits=visits)
+    assert refused == (401, "api_key_required")
+
+
+@given(st.binary(max_size=60), st.binary(max_size=60))
+def test_no_bytes_are_a_visit(cookie: bytes, proof: bytes) -> None:
+    """S06: whatever is sent, it is refused and nothing breaks."""
+    sent = (HOST, (b"cookie", cookie), (b"x-mcpproxy-visit", proof))
+    assert verdict(*sent, need=VISIT, visits=VISITS) == (401, "api_key_required")

@@ -66,13 +66,23 @@ def test_the_product_routes_are_each_findable() -> None:
     assert len({(route.method, route.template) for route in ROUTES}) == len(ROUTES)
 
 
-def test_only_health_checks_are_open() -> None:
+def test_only_health_checks_and_the_way_in_are_open() -> None:
     """A new route needs the key unless somebody decides otherwise here."""
     open_ones = {route.template for route in ROUTES if not route.needs_key}
-    assert open_ones == {"/healthz", "/readyz"}
+    page = {"/ui", "/ui/", "/ui/{file}"}
+    assert open_ones == {"/healthz", "/readyz", "/api/v1/ui/visit", *page}
+
+
+def test_a_visit_is_the_key_only_where_the_dashboard_asks() -> None:
+    """It gets no new codes, or it would last for ever, and scrapes no metrics."""
+    assert {route.template for route in ROUTES if not route.by_visit} == {
+        "/api/v1/ui/code",
+        "/metrics",
+    }
 
 
 ACTS = {"enable", "disable", "restart", "show", "call", "apply", "validate", "approve"}
+ACTS |= {"code", "visit", "leave", "undo", "pause", "resume", "text"}
 
 
 def test_what_acts_is_never_get() -> None:
@@ -80,4 +90,4 @@ def test_what_acts_is_never_get() -> None:
     for route in ROUTES:
         acts = route.template.rsplit("/", 1)[1] in ACTS
         assert not (acts and route.method == "GET"), route.template
-        assert route.method in {"GET", "POST", "PATCH", "DELETE"}
+        assert route.method in {"GET", "HEAD", "POST", "PATCH", "DELETE"}

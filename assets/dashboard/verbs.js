@@ -1,0 +1,55 @@
+// What can be done with a server, in the tray's words, and the one next action that its health names.
+
+import { patch, post, remove, server } from "./api.js";
+import { button, h } from "./dom.js";
+import { kind } from "./text.js";
+
+const here = (name, ...rest) => ["#/servers", encodeURIComponent(name), ...rest].join("/");
+
+export function open(name, label, tab, className = "") {
+  return h("a", { class: `button ${className}`, href: tab ? here(name, tab) : here(name), "data-as": label, "aria-label": `${label}: ${name}` }, label);
+}
+
+async function settled(app, name, verb, wanted) {
+  const answer = await post(`${server(name, verb)}?wait=${wanted}&timeout=60`);
+  app.tell(`${name}: ${answer.server.health.summary}.`);
+}
+
+export function act(app, name, verb, label, className = "") {
+  const wanted = verb === "disable" ? "disabled" : "ready";
+  return button(label, () => settled(app, name, verb, wanted), { as: verb, className, tell: app.tell, describe: `${label} ${name}` });
+}
+
+// Restart, Enable or Disable, as far as they make sense now.
+export function verbs(app, status, first = "") {
+  const labels = { restart: status.status === "backoff" ? "Retry now" : "Restart", enable: "Enable", disable: "Disable" };
+  return status.may.map((verb) => act(app, status.name, verb, labels[verb], verb === first ? "first" : ""));
+}
+
+// The one thing to do next, or nothing.
+export function next(app, status) {
+  const name = status.name;
+  switch (status.health.action) {
+    case "approve": return open(name, "Review what waits", "review", "first");
+    case "view_logs": return open(name, "View log", "log", "first");
+    case "configure":
+    case "set_secret":
+    case "login": return open(name, "See its settings", "settings", "first");
+    case "restart": return status.may.includes("restart") ? act(app, name, "restart", status.status === "backoff" ? "Retry now" : "Restart", "first") : null;
+    default: return null;
+  }
+}
+
+export function signature(status) {
+  return [status.name, status.may, status.status === "backoff", status.health.action, kind(status)];
+}
+
+// Offer a tool to AI clients or no longer, by the lists of the server's entry in the config file.
+export async function offer(name, tool, on, entry) {
+  const without = (names) => names.filter((each) => each !== tool);
+  const change = { disabled_tools: on ? without(entry.disabled_tools) : [...without(entry.disabled_tools), tool] };
+  if (on && entry.enabled_tools.length) change.enabled_tools = [...without(entry.enabled_tools), tool];
+  await patch(server(name), change);
+}
+
+export const takeOut = (name) => remove(server(name));
