@@ -65,18 +65,18 @@ class Home:
         draft.write_text(text)
         draft.replace(self.config_file)
 
-    async def command(self, *arguments: str) -> tuple[int, str, str]:
-        """Run one command of the program: exit code, output, errors."""
+    async def command(self, *arguments: str, piped: str = "") -> tuple[int, str, str]:
+        """Run one command of the program, with what is piped in: exit code, output, errors."""
         process = await asyncio.create_subprocess_exec(
             *PROGRAM,
             *arguments,
             *self.flags,
             env=self.environ,
-            stdin=asyncio.subprocess.DEVNULL,
+            stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
-        out, err = await asyncio.wait_for(process.communicate(), START_LIMIT)
+        out, err = await asyncio.wait_for(process.communicate(piped.encode()), START_LIMIT)
         assert process.returncode is not None
         return process.returncode, out.decode(), err.decode()
 

@@ -22,6 +22,7 @@ from tray_app.dashboard_command import dashboard
 from tray_app.flags import Flags, everywhere
 from tray_app.paths import Paths
 from tray_app.printable import printable
+from tray_app.secret_commands import secrets
 from tray_app.server_commands import servers
 from tray_app.tool_commands import tools
 
@@ -135,6 +136,7 @@ cli.add_command(attach)
 cli.add_command(autostart)
 cli.add_command(import_servers)
 cli.add_command(dashboard)
+cli.add_command(secrets)
 servers.add_command(approve_server)
 tools.add_command(approve_tools)
 tools.add_command(diff)

@@ -112,16 +112,19 @@ def _keep_names(keyring: KeyringBackend, names: Collection[str]) -> None:
 def _chosen() -> KeyringBackend:
     """What the person told the library to use, or else the best that is meant for this.
 
-    The library would also take a plain file as a last resort; nobody asked for that. Raises
-    NoKeyring, and whatever a choice that cannot be used raises.
+    The library would also take a plain file as a last resort, or several keyrings one after the
+    other; nobody asked for that. Raises NoKeyring, and whatever a choice that cannot be used
+    raises.
     """
     from keyring import backend, core
+    from keyring.backends.chainer import ChainerBackend
 
     told = core.load_env() or core.load_config()
     if told is not None:
         return told
     backend.get_all_keyring()  # makes known what is installed; what it finds, it finds once
-    usable = filter(core.recommended, backend.KeyringBackend.get_viable_backends())
+    viable = backend.KeyringBackend.get_viable_backends()
+    usable = (each for each in viable if each is not ChainerBackend and core.recommended(each))
     best = max(usable, key=backend.by_priority, default=None)
     if best is None:
         raise NoKeyring
