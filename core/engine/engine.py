@@ -153,17 +153,20 @@ class Engine:
     # --- life ---------------------------------------------------------------------------------
 
     def start(self, config: Config) -> None:
-        """Begin to supervise what the already loaded ``config`` wants, and follow the file."""
+        """Begin to supervise what the already loaded ``config`` wants."""
         self._loaded(config)
+
+    def announce(self, endpoint: str) -> None:
+        """The endpoint answers: the engine is up, and follows the file from now on.
+
+        What becomes of the file before is not missed, for following begins with a look at it.
+        """
+        self.store.set_engine(EnginePhase.RUNNING, endpoint)
         # Beside the task group: a bug in following the file must not end the servers.
         self._watching = asyncio.create_task(
             self._source.watch(self._loaded, self._rejected), name="config watch"
         )
         self._watching.add_done_callback(_say_why_it_ended)
-
-    def announce(self, endpoint: str) -> None:
-        """The endpoint answers: the engine is up."""
-        self.store.set_engine(EnginePhase.RUNNING, endpoint)
 
     def network_up(self) -> None:
         """Servers elsewhere that wait to be tried again are tried now."""

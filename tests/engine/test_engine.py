@@ -231,6 +231,7 @@ async def test_a_bug_in_following_the_file_ends_no_server(
             source=source, connect=connector, tasks=tasks, clock=clock, counters=counters
         )
         engine.start(source.config)
+        engine.announce("http://127.0.0.1:1/mcp")
         world = Running(engine, clock, connector, source, counters)
         await world.until_phase("one", Phase.READY)
         await settle()
