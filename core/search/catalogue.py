@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Container, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from core.model.tools import Tool
 from core.protocol.annotations import Effect
-from core.search.bm25 import Hit, Segment, search
-from core.search.meaning import Meaning
-from core.search.paraphrase import Paraphrases
+
+if TYPE_CHECKING:
+    from core.search.bm25 import Hit, Segment
+    from core.search.meaning import Meaning
+    from core.search.paraphrase import Paraphrases
 
 CANDIDATES = 200  # hits of words that are then ranked by meaning too
 
 Tools = Mapping[str, Sequence[Tool]]
-Built = tuple[Sequence[Tool], Segment]
 
 
 class Catalogue:
@@ -26,10 +28,14 @@ class Catalogue:
     """
 
     def __init__(self, meaning: Meaning | None = None) -> None:
-        self.paraphrases = Paraphrases(meaning) if meaning is not None else None
+        self.paraphrases: Paraphrases | None = None
+        if meaning is not None:
+            from core.search.paraphrase import Paraphrases  # for those who have such a model
+
+            self.paraphrases = Paraphrases(meaning)
         # Several threads may build at once: at worst they build the same segment, and any of
         # them is right. The mapping is replaced in one step and never changed.
-        self._built: Mapping[str, Built] = {}
+        self._built: Mapping[str, tuple[Sequence[Tool], Segment]] = {}
         self._expected: Tools = {}
         self._preparing = False
 
@@ -66,21 +72,24 @@ class Catalogue:
     def _search(
         self, tools: Tools, query: str, limit: int, effects: Container[Effect]
     ) -> list[Hit]:
-        found = {server: self._segment(server, listed) for server, listed in tools.items()}
-        segments = [segment for _, segment in found.values()]
+        from core.search.bm25 import search
+
+        segments = [self._segment(server, listed) for server, listed in tools.items()]
         known = self.paraphrases.known(tools) if self.paraphrases is not None else None
         if self.paraphrases is None or known is None:
             return search(segments, query, limit, effects)
         by_words = search(segments, query, max(limit, CANDIDATES), effects)
         return self.paraphrases.best(tools, known, query, by_words, limit, effects)
 
-    def _segment(self, server: str, listed: Sequence[Tool]) -> Built:
+    def _segment(self, server: str, listed: Sequence[Tool]) -> Segment:
         known = self._built.get(server)
         if known is not None and known[0] is listed:  # tools are shared by reference
-            return known
-        made = listed, Segment.build(server, listed)
-        self._built = {**self._built, server: made}
-        return made
+            return known[1]
+        from core.search.bm25 import Segment  # in a thread, and not before there is a tool
+
+        segment = Segment.build(server, listed)
+        self._built = {**self._built, server: (listed, segment)}
+        return segment
 
     # --- beforehand ---------------------------------------------------------------------------
 
