@@ -21,7 +21,7 @@ from core.clients.served import ServedDesk
 from core.config.file import ConfigFile
 from core.config.schema import Overrides
 from core.doctor.doctor import Doctor
-from core.doctor.examination import Premises
+from core.doctor.premises import Premises
 from core.engine.clock import LoopClock
 from core.engine.engine import Engine
 from core.engine.thread import EngineThread
@@ -34,7 +34,6 @@ from core.model.status import EnginePhase, Snapshot
 from core.ports import Door
 from core.registry.late import LateRegistry
 from core.search.catalogue import Catalogue
-from core.search.meaning import SentenceModel
 from core.secrets.keyring import Keyring
 from core.secrets.vault import DesktopVault
 from core.storage.storage import Storage
@@ -291,8 +290,11 @@ async def _open_metrics_port(server: HttpServer, listen: Listen | None) -> None:
 
 def _catalogue(config: Config) -> Catalogue:
     """The search; with a sentence model if the file names one."""
-    model = config.search_model
-    return Catalogue(SentenceModel(Path(model).expanduser()) if model else None)
+    if not config.search_model:
+        return Catalogue()
+    from core.search.meaning import SentenceModel
+
+    return Catalogue(SentenceModel(Path(config.search_model).expanduser()))
 
 
 def _touching(watchdog: Watchdog, app: ASGIApp) -> ASGIApp:

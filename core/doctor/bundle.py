@@ -14,8 +14,8 @@ import msgspec
 
 from core.config import disk
 from core.config.jsonc import Document, JsoncError, parse
-from core.doctor.examination import Premises
 from core.doctor.outline import outline, secrets_around, secrets_in
+from core.doctor.premises import Premises
 from core.doctor.redaction import Redaction, redaction
 from core.model.findings import Finding
 from core.model.status import Snapshot

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from core.doctor.examination import Premises, examine
+from core.doctor.premises import Premises
 from core.model.findings import Finding
 from core.model.status import Snapshot
 from core.ports import Keyring
 from core.upstream.environment import SearchPath
+
+Examine = Callable[
+    [Premises, SearchPath, Keyring, Snapshot | None], Awaitable[tuple[Finding, ...]]
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +27,7 @@ class Doctor:
 
     async def examine(self, snapshot: Snapshot | None) -> tuple[Finding, ...]:
         """What is as it should be, and what is not; None examines while no engine runs."""
+        examine = await asyncio.to_thread(_examination)
         return await examine(self.premises, self.search_path, self.keyring, snapshot)
 
     async def bundle(self, snapshot: Snapshot | None) -> bytes:
@@ -31,12 +37,18 @@ class Doctor:
         return await asyncio.to_thread(_bundle, self.premises, findings, snapshot, told)
 
 
+def _examination() -> Examine:
+    from core.doctor.examination import examine  # what it needs, no start needs
+
+    return examine
+
+
 def _bundle(
     premises: Premises,
     findings: tuple[Finding, ...],
     snapshot: Snapshot | None,
     told: tuple[str, ...],
 ) -> bytes:
-    from core.doctor.bundle import bundle  # what it needs, no start needs
+    from core.doctor.bundle import bundle  # likewise
 
     return bundle(premises, findings, snapshot, told)

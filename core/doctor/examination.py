@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
 
 from core.config.file import ConfigFile
-from core.config.schema import Overrides
 from core.doctor import servers, surroundings
 from core.doctor.log_errors import newest_errors
+from core.doctor.premises import Premises
 from core.errors import ConfigError, ListenError, McpProxyError
 from core.model.config import Config, Listen
 from core.model.findings import Finding, Gravity
@@ -25,18 +24,6 @@ from core.web.serve import bind_tcp
 
 LOG_LINES = 2000
 LOG_BYTES = 512 * 1024
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Premises:
-    """Where things are, and what is set over the config file."""
-
-    version: str
-    config_file: Path
-    data_dir: Path
-    log_dir: Path
-    overrides: Overrides
-    environ: Mapping[str, str] = field(repr=False)
 
 
 async def examine(

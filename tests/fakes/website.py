@@ -15,7 +15,7 @@ from core.asgi import ASGIApp, Receive, Scope, Send
 from core.clients.served import ServedDesk
 from core.config.schema import Overrides
 from core.doctor.doctor import Doctor
-from core.doctor.examination import Premises
+from core.doctor.premises import Premises
 from core.engine.clock import LoopClock
 from core.engine.engine import Engine
 from core.errors import ConfigError, ConfigNotWritten
