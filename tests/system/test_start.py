@@ -1,0 +1,52 @@
+"""The start of the real program: what it does not need before its endpoint answers."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from tests.program import PROGRAM, START_LIMIT, Home
+
+# Each costs a start some milliseconds, and comes when somebody asks for what it does.
+LATER = {
+    "PIL": "icons, and only where the desktop takes no other",
+    "core.clients.connecting": "the config files of AI clients",
+    "core.doctor.bundle": "a report",
+    "core.doctor.examination": "the doctor",
+    "core.registry.client": "published servers",
+    "core.search.bm25": "the first tools there are",
+    "core.upstream.http_open": "the first server by URL",
+    "dbus_fast": "a tray",
+    "http.client": "requests of ours, none of which is due",
+    "httpx": "the first server by URL, or a command that asks the program",
+    "prometheus_client": "the first scrape",
+    "psutil": "what servers use, at the first scrape",
+    "pystray": "a tray",
+}
+
+
+async def test_a_start_imports_nothing_that_it_does_not_need(tmp_path: Path) -> None:
+    """When the address is printed, none of what costs time and comes later has been imported."""
+    home = Home(tmp_path)
+    home.configure({})
+    told = tmp_path / "imported"
+    with told.open("wb") as file:
+        process = await asyncio.create_subprocess_exec(
+            *PROGRAM,
+            "serve",
+            *home.flags,
+            env={**home.environ, "PYTHONPROFILEIMPORTTIME": "1"},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=file,
+        )
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(START_LIMIT):
+            assert b"http://" in await process.stdout.readline()
+    finally:
+        process.terminate()
+        await process.communicate()
+    imported = {line.rpartition("|")[2].strip() for line in told.read_text().splitlines()}
+    assert {"core.app", "uvicorn", "sqlite3"} <= imported
+    assert imported & LATER.keys() == set()
