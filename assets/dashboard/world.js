@@ -28,8 +28,9 @@ export class World {
     if (event === "snapshot") {
       this.servers = new Map(data.servers.map((each) => [each.name, each]));
     } else if (event === "delta") {
-      const changed = new Map(data.servers.map((each) => [each.name, each]));
-      this.servers = new Map(data.names.map((name) => [name, changed.get(name) ?? this.servers.get(name)]));
+      for (const each of data.servers) this.servers.set(each.name, each);
+      // Without names they are the same ones as before.
+      if (data.names) this.servers = new Map(data.names.map((name) => [name, this.servers.get(name)]));
     } else {
       if (event === "bye") this.lastId = "";
       return;

@@ -12,9 +12,7 @@ from core.model.status import Snapshot
 from core.ports import Keyring
 from core.upstream.environment import SearchPath
 
-Examine = Callable[
-    [Premises, SearchPath, Keyring, Snapshot | None], Awaitable[tuple[Finding, ...]]
-]
+Examine = Callable[[Premises, SearchPath, Keyring, Snapshot | None], Awaitable[tuple[Finding, ...]]]
 
 
 @dataclass(frozen=True, slots=True)
