@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,18 +43,30 @@ class Shape:
     kind: str
     numbers: tuple[float, ...]
     colour: tuple[int, ...]
+    is_sign: bool  # what lies on the ground and tells the state
 
 
 @functools.cache
 def image(state: IconState, size: int) -> Image.Image:
     """The icon as a picture of ``size`` by ``size`` pixels with transparency."""
-    grid, shapes = drawings()
-    large = size * OVERSAMPLING
-    canvas = Image.new("RGBA", (large, large), (0, 0, 0, 0))
-    pen = ImageDraw.Draw(canvas)
-    for shape in shapes[state]:
-        _draw(pen, shape, large / grid)
+    canvas = Image.new("RGBA", _canvas(size), (0, 0, 0, 0))
+    _draw_all(canvas, [(shape, shape.colour) for shape in drawings()[1][state]])
     return canvas.reduce(OVERSAMPLING)
+
+
+@functools.cache
+def template(state: IconState, size: int) -> Image.Image:
+    """The icon for systems that colour it themselves: black, the sign cut out of its ground."""
+    mask = Image.new("L", _canvas(size), 0)
+    shapes = drawings()[1][state]
+    _draw_all(mask, [(shape, (0,) if shape.is_sign else (255,)) for shape in shapes])
+    picture = Image.new("RGBA", (size, size), (0, 0, 0, 0))
+    picture.putalpha(mask.reduce(OVERSAMPLING))
+    return picture
+
+
+def _canvas(size: int) -> tuple[int, int]:
+    return size * OVERSAMPLING, size * OVERSAMPLING
 
 
 @functools.cache
@@ -69,21 +81,28 @@ def _pixmap(picture: Image.Image) -> Pixmap:
     return Pixmap(picture.width, picture.height, argb)
 
 
-def _draw(pen: ImageDraw.ImageDraw, shape: Shape, scale: float) -> None:
+def _draw_all(canvas: Image.Image, shapes: Sequence[tuple[Shape, tuple[int, ...]]]) -> None:
+    pen = ImageDraw.Draw(canvas)
+    scale = canvas.width / drawings()[0]
+    for shape, colour in shapes:
+        _draw(pen, shape, colour, scale)
+
+
+def _draw(pen: ImageDraw.ImageDraw, shape: Shape, colour: tuple[int, ...], scale: float) -> None:
     at = [number * scale for number in shape.numbers]
     match shape.kind:
         case "rounded":
             x0, y0, x1, y1, radius = at
-            pen.rounded_rectangle((x0, y0, x1 - 1, y1 - 1), radius, shape.colour)
+            pen.rounded_rectangle((x0, y0, x1 - 1, y1 - 1), radius, colour)
         case "disc":
-            _disc(pen, at[0], at[1], at[2], shape.colour)
+            _disc(pen, at[0], at[1], at[2], colour)
         case "polygon":
-            pen.polygon(at, shape.colour)
+            pen.polygon(at, colour)
         case "line":
             x0, y0, x1, y1, width = at
-            pen.line((x0, y0, x1, y1), shape.colour, round(width))
-            _disc(pen, x0, y0, width / 2, shape.colour)  # round ends
-            _disc(pen, x1, y1, width / 2, shape.colour)
+            pen.line((x0, y0, x1, y1), colour, round(width))
+            _disc(pen, x0, y0, width / 2, colour)  # round ends
+            _disc(pen, x1, y1, width / 2, colour)
         case _:
             raise ValueError(f"assets/icons.json: there is no shape {shape.kind!r}")
 
@@ -106,11 +125,13 @@ def drawings() -> tuple[float, dict[IconState, tuple[Shape, ...]]]:
 
 
 def _shape(source: dict[str, object], colours: Mapping[str, tuple[int, ...]]) -> Shape:
-    colour = colours[str(source["colour"])]
+    name = str(source["colour"])
     ((kind, numbers),) = ((key, value) for key, value in source.items() if key != "colour")
     if not isinstance(numbers, list):
         raise TypeError(f"assets/icons.json: {kind} needs a list of numbers")
-    return Shape(kind, tuple(float(number) for number in numbers), colour)
+    return Shape(
+        kind, tuple(float(number) for number in numbers), colours[name], is_sign=name == "sign"
+    )
 
 
 def write_all(directory: Path) -> list[Path]:
