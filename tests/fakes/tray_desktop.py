@@ -23,14 +23,14 @@ from PIL import Image, ImageChops
 
 from tests.fakes.tray_bus import PrivateBus
 from tests.fakes.tray_host import WATCHER, ItemReader, MenuRow
-from tests.fakes.tray_panels import HEIGHT as HEIGHT_OF_PANEL
-from tests.fakes.tray_panels import XFCE, PanelProgram
+from tests.fakes.tray_panels import HEIGHT, XFCE, PanelProgram
 
 PROGRAMS = ("Xvfb", "dbus-daemon", "openbox", "xdotool", "scrot", "xwininfo")
 EARS = "/usr/libexec/at-spi-bus-launcher"
 LIMIT = 30.0
 BETWEEN_LOOKS = 0.05
-WIDTH, HEIGHT = 1280, 800
+SMALLEST_ICON = 12  # pixels; what is narrower is not all of it
+WIDTH = 1280
 OUTPUT = Path("test-output") / "tray"
 
 POPUP_SETTLES = 0.5
@@ -57,7 +57,7 @@ class Box:
 
 
 class TrayDesktop:
-    """The desktop; ``env`` is what a program started in it needs."""
+    """The desktop; ``env`` is what a program started in it needs, ``height`` the panel's."""
 
     def __init__(
         self,
@@ -65,10 +65,12 @@ class TrayDesktop:
         *,
         panel: PanelProgram = XFCE,
         dark: bool = False,
+        height: int = HEIGHT,
         accessible: bool = False,
     ) -> None:
-        """``accessible``: the panel speaks to screen readers, which costs it some start-up time."""
+        """``height`` of the panel in pixels; ``accessible``: it speaks to screen readers."""
         self._directory = directory
+        self.height = height
         self._accessible = accessible
         self.panel = panel
         self._dark = dark
@@ -96,9 +98,9 @@ class TrayDesktop:
             Path(home).mkdir(mode=0o700, exist_ok=True)
         settings = Path(homes["XDG_CONFIG_HOME"]) / self.panel.path
         settings.parent.mkdir(parents=True)
-        settings.write_text(self.panel.settings_for(dark=self._dark))
+        settings.write_text(self.panel.settings_for(height=self.height, dark=self._dark))
         self._display = subprocess.Popen(
-            f"Xvfb -displayfd 1 -screen 0 {WIDTH}x{HEIGHT}x24 -nolisten tcp -noreset".split(),
+            f"Xvfb -displayfd 1 -screen 0 {WIDTH}x800x24 -nolisten tcp -noreset".split(),
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
@@ -117,7 +119,7 @@ class TrayDesktop:
         }
         self._bus = PrivateBus(self._directory, self.env)
         self._bus.start()
-        self._start("openbox", ["openbox"])
+        self.start("openbox", ["openbox"])
 
     def close(self) -> None:
         for name in list(self._started):
@@ -129,7 +131,7 @@ class TrayDesktop:
 
     def start_panel(self) -> None:
         """Return when the panel is drawn and stands still."""
-        self._start("panel", self.panel.argv)
+        self.start("panel", self.panel.argv)
         self.until(self._panel_is_drawn, "the panel is drawn")
 
     def kill(self, name: str) -> None:
@@ -174,7 +176,7 @@ class TrayDesktop:
 
         def found() -> Box | None:
             box = self._unevenness()
-            if box is None or box[2] - box[0] < HEIGHT_OF_PANEL // 2:
+            if box is None or box[2] - box[0] < SMALLEST_ICON:
                 return None
             return Box(box[0], box[1], box[2] - box[0], box[3] - box[1])
 
@@ -312,13 +314,14 @@ class TrayDesktop:
 
     def _unevenness(self) -> tuple[int, int, int, int] | None:
         strip = self._strip()
-        ground = strip.crop((0, 0, 1, HEIGHT_OF_PANEL)).resize(strip.size)
+        ground = strip.crop((0, 0, 1, self.height)).resize(strip.size)
         return ImageChops.difference(strip, ground).getbbox()
 
     def _strip(self) -> Image.Image:
-        return self.picture("strip").crop((0, 0, WIDTH, HEIGHT_OF_PANEL))
+        return self.picture("strip").crop((0, 0, WIDTH, self.height))
 
-    def _start(self, name: str, argv: Sequence[str]) -> None:
+    def start(self, name: str, argv: Sequence[str]) -> None:
+        """Start a program that ``kill`` knows by that name; it ends with the desktop."""
         log = (self._directory / f"{name}.log").open("ab")
         with log:
             self._started[name] = subprocess.Popen(

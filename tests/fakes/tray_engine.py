@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from core.engine.store import Store
 from core.errors import UnknownServer
 from core.lifecycle.status import health
-from core.model.approvals import Hold, Review
+from core.model.approvals import NOTHING, Hold, Review
 from core.model.config import ServerConfig, ServerName, Stdio
 from core.model.faults import Fault, FaultCode
 from core.model.intents import Intent, RestartServer, SetEnabled, Shutdown
@@ -37,15 +37,17 @@ def status(
     tools: int = 2,
     quarantined: bool = False,
     enabled: bool = True,
+    review: Review = NOTHING,
 ) -> ServerStatus:
     """A server's status with the words the core gives it."""
+    if quarantined:
+        review = Review(hold=Hold.ASKED)
     config = ServerConfig(
         name=ServerName(name),
         transport=Stdio(command="true"),
         enabled=enabled and phase is not Phase.DISABLED,
-        quarantined=quarantined,
+        quarantined=review.quarantined,
     )
-    review = Review(hold=Hold.ASKED if quarantined else Hold.NONE)
     peer = None
     if phase is Phase.READY:
         listed = tuple(Tool(f"tool{number}", b"{}") for number in range(tools))
@@ -57,7 +59,7 @@ def status(
         phase=phase,
         health=health(phase, config, fault, peer, attempt, review),
         since=NOON,
-        quarantined=quarantined,
+        quarantined=review.quarantined,
         attempt=attempt,
         retry_at=retry_at,
         fault=fault,

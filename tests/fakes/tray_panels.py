@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 HEIGHT = 32
-"""Of the panel, in pixels."""
+"""Of a panel, in pixels, if nothing else is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +29,9 @@ class PanelProgram:
         """The program, and so the class of its windows."""
         return self.argv[0]
 
-    def settings_for(self, *, dark: bool) -> str:
+    def settings_for(self, *, height: int, dark: bool) -> str:
         ground = "#2e3436" if dark else "#f6f5f4"
-        return self.settings.format(height=HEIGHT, dark=str(dark).lower(), ground=ground)
+        return self.settings.format(height=height, dark=str(dark).lower(), ground=ground)
 
 
 XFCE = PanelProgram(

@@ -3,74 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from core.model.faults import Fault, FaultCode
-from core.model.status import Phase, ServerStatus
+from core.model.status import Phase
 from tests.fakes.tray_bus import PrivateBus
-from tests.fakes.tray_engine import ScriptedEngine, status
+from tests.fakes.tray_engine import status
 from tests.fakes.tray_host import CallFailed, FakeHost, ItemReader
-from tray_app import icons, pystray_shell
+from tests.fakes.tray_shown import ShownTray
+from tray_app import icons
 from tray_app.alerts import Alert
-from tray_app.view import IconState, TrayView, view_of
-
-LIMIT = 30.0
+from tray_app.view import IconState
 
 icons.drawings()  # reads a file, which no test may do on its loop
-
-
-class ShownTray:
-    """The icon on a thread of its own, drawn from the test."""
-
-    def __init__(self, address: str | None) -> None:
-        self.clicked: list[str] = []
-        self.said: list[str] = []
-        self._news = threading.Condition()
-        self.shell = pystray_shell.linux(self._click, self._say, address)
-        self._is_ready = threading.Event()
-        self._thread = threading.Thread(
-            target=self.shell.run, args=(self._is_ready.set,), name="icon"
-        )
-        self._thread.start()
-        assert self._is_ready.wait(LIMIT)
-
-    def draw(self, *servers: ServerStatus) -> TrayView:
-        view = view_of(ScriptedEngine(servers).snapshot)
-        self.shell.ui.post(lambda: self.shell.draw(view))
-        return view
-
-    def stop(self) -> None:
-        self.shell.ui.post(self.shell.stop)
-        self._thread.join(LIMIT)
-        assert not self._thread.is_alive()
-
-    async def said_times(self, count: int) -> list[str]:
-        return await self._times(self.said, count)
-
-    async def clicked_times(self, count: int) -> list[str]:
-        return await self._times(self.clicked, count)
-
-    async def _times(self, told: list[str], count: int) -> list[str]:
-        def wait() -> bool:
-            with self._news:
-                return self._news.wait_for(lambda: len(told) >= count, LIMIT)
-
-        assert await asyncio.to_thread(wait), told
-        return told
-
-    def _click(self, row_id: str) -> None:
-        with self._news:
-            self.clicked.append(row_id)
-            self._news.notify_all()
-
-    def _say(self, sentence: str) -> None:
-        with self._news:
-            self.said.append(sentence)
-            self._news.notify_all()
 
 
 @pytest.fixture
@@ -408,7 +356,7 @@ async def test_action_of_a_notification_is_the_click_on_its_row(
     tray.draw(status("a"))
     await host.item()
     alert = Alert("failed/a", "a - Stopped", "why", "View log", "attention/a/:view-log")
-    tray.shell.ui.post(lambda: tray.shell.alert(alert))
+    tray.alert(alert)
     await host.until(lambda: bool(host.shown))
     assert host.shown[1][2:] == ["attention/a/:view-log", "View log"]
     host.press(7, "attention/a/:view-log")  # of another program

@@ -15,7 +15,7 @@ from dbus_fast.aio import MessageBus
 
 from tests.fakes.tray_desktop import TrayDesktop
 from tests.fakes.tray_engine import status
-from tests.system.tray.test_tray_bus import ShownTray
+from tests.fakes.tray_shown import ShownTray
 from tray_app.alerts import Alert
 
 pytestmark = pytest.mark.timeout(120)
@@ -93,7 +93,7 @@ async def test_a_notification_is_shown_used_and_taken_back(
     try:
         tray.draw(status("a"))
         await tray.said_times(1)
-        tray.shell.ui.post(lambda: tray.shell.alert(ALERT))
+        tray.alert(ALERT)
         await dunst.until_displayed(1)
         await dunst.say("action")
         await tray.clicked_times(1)
@@ -103,7 +103,7 @@ async def test_a_notification_is_shown_used_and_taken_back(
         (shown,) = await dunst.history()
         assert (shown["summary"], shown["appname"]) == ("a - Stopped", "mcpproxy")
         assert "<b>" not in shown["message"].removeprefix("<b>a - Stopped</b>")
-        tray.shell.ui.post(lambda: tray.shell.alert(ALERT))
+        tray.alert(ALERT)
         await dunst.until_displayed(1)
         tray.shell.ui.post(lambda: tray.shell.withdraw(ALERT.id))
         await dunst.until_displayed(0)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from core.lifecycle.status import health
 from core.model.approvals import Hold, Review
-from core.model.config import ServerConfig, ServerName, Stdio
+from core.model.config import ServerName
 from core.model.intents import ApproveServer
-from core.model.status import Phase, ServerStatus
+from core.model.status import ServerStatus
 from tests.fakes.tray_engine import status
 from tests.unit.tray.test_tray_view import row, world
 from tray_app.actions import OpenReview, command_of
@@ -18,12 +17,9 @@ from tray_app.view import IconState, view_of
 HASH = "ab" * 32
 
 
-def waiting(review: Review, tools: int = 5) -> ServerStatus:
+def waiting(review: Review) -> ServerStatus:
     """A connected server of which that much waits."""
-    config = ServerConfig(name=ServerName("a"), transport=Stdio(command="true"))
-    ready = status("a", tools=tools)
-    words = health(Phase.READY, config, None, ready.peer, 1, review)
-    return replace(ready, health=words, review=review, quarantined=review.quarantined)
+    return status("a", tools=5, review=review)
 
 
 def test_changed_tools_are_named_and_looked_at_before_they_are_approved() -> None:
