@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from urllib.parse import unquote
 
 from core.model.config import ServerName
 from core.model.intents import (
     ApproveServer,
+    ChangeServer,
     Intent,
     PauseAll,
     RestartServer,
@@ -24,21 +26,32 @@ class Verb(StrEnum):
     """
 
     RESTART = ":restart"
+    RESTART_ALL = ":restart-all"
     ENABLE = ":enable"
     DISABLE = ":disable"
+    TOOL_ON = ":tool-on"  # followed by = and the tool's name, percent-encoded
+    TOOL_OFF = ":tool-off"  # likewise
+    MORE_TIME = ":more-time"  # followed by = and seconds
     VIEW_LOG = ":view-log"
-    OPEN_CONFIG = ":open-config"
+    SHOW_PROGRAM = ":show-program"
+    OPEN_CONFIG = ":open-config"  # may be followed by = and a line
     RESTORE_CONFIG = ":restore-config"
+    OPEN_DATA = ":open-data"
     REVIEW = ":review"
     APPROVE = ":approve"  # followed by = and the hash of what was shown
     HELP = ":help"
     COPY_ENDPOINT = ":copy-endpoint"
     CONNECT = ":connect"
     DISCONNECT = ":disconnect"
+    UNDO = ":undo"
+    SHOW_CHANGE = ":show-change"
     IMPORT = ":import"
+    SHOW_IMPORT = ":show-import"
     PAUSE = ":pause"
     RESUME = ":resume"
     SNOOZE = ":snooze"  # followed by = and minutes; 0 ends it
+    SHOW_PROBLEMS = ":show-problems"
+    COPY_REPORT = ":copy-report"
     SAVE_REPORT = ":save-report"
     OPEN_LOGS = ":open-logs"
     START_AT_LOGIN = ":start-at-login"
@@ -55,7 +68,35 @@ class OpenLog:
 
 @dataclass(frozen=True, slots=True)
 class OpenConfig:
-    """Open the config file."""
+    """Open the config file, at a line if the person's editor can."""
+
+    line: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenData:
+    """Show the directory in which approvals and history are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShowProgram:
+    """Show where the file is that the server's command means."""
+
+    name: ServerName
+
+
+@dataclass(frozen=True, slots=True)
+class SetTool:
+    """Offer a tool of a server to AI clients, or no longer, by the server's config entry."""
+
+    name: ServerName
+    tool: str
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RestartAll:
+    """Restart every server that can be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +127,29 @@ class ConnectApp:
 
 
 @dataclass(frozen=True, slots=True)
+class UndoConnect:
+    """Bring a client's file back as it was before we changed it."""
+
+    client: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShowChange:
+    """Show what connecting or disconnecting a client would change in its file."""
+
+    client: str
+
+
+@dataclass(frozen=True, slots=True)
 class ImportServers:
-    """Take over what AI clients here have; it waits for approval."""
+    """Take over what one AI client here has, or all have (""); it waits for approval."""
+
+    client: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ShowImport:
+    """Show what would be taken over from where, and why the rest would not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +157,16 @@ class Snooze:
     """Show no notification for so many minutes; none ends it."""
 
     minutes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShowProblems:
+    """Show everything that is wrong, why, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class CopyReport:
+    """Put on the clipboard what is wrong, and with which version on which system."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +189,21 @@ class StartAtLogin:
 LocalCommand = (
     OpenLog
     | OpenConfig
+    | OpenData
     | OpenHelp
     | OpenReview
+    | ShowProgram
+    | SetTool
+    | RestartAll
     | CopyEndpoint
     | ConnectApp
+    | UndoConnect
+    | ShowChange
     | ImportServers
+    | ShowImport
     | Snooze
+    | ShowProblems
+    | CopyReport
     | SaveReport
     | OpenLogs
     | StartAtLogin
@@ -133,43 +214,64 @@ Command = Intent | LocalCommand
 def command_of(row_id: str) -> Command | None:
     """What a click on the row asks for; None for rows that only say something."""
     *path, last = row_id.split("/")
-    name = ServerName(path[-1]) if path else ServerName("")
-    verb, _, seen = last.partition("=")
-    if verb == Verb.APPROVE:
-        return ApproveServer(name, seen)
-    if verb == Verb.SNOOZE:
-        return Snooze(int(seen))
-    match last:
+    # Groups and submenus have colons, which no server and no client is called with.
+    subject = next((part for part in reversed(path) if not part.startswith(":")), "")
+    name = ServerName(subject)
+    verb, _, said = last.partition("=")
+    number = int(said) if said.isascii() and said.isdigit() else None
+    match verb:
         case Verb.RESTART:
             return RestartServer(name)
-        case Verb.ENABLE:
-            return SetEnabled(name, True)
-        case Verb.DISABLE:
-            return SetEnabled(name, False)
+        case Verb.RESTART_ALL:
+            return RestartAll()
+        case Verb.ENABLE | Verb.DISABLE:
+            return SetEnabled(name, verb == Verb.ENABLE)
+        case Verb.TOOL_ON | Verb.TOOL_OFF:
+            return SetTool(name, unquote(said), verb == Verb.TOOL_ON)
+        case Verb.MORE_TIME if number is not None:
+            return ChangeServer(name, {"init_timeout": f"{number}s"})
         case Verb.VIEW_LOG:
             return OpenLog(name)
+        case Verb.SHOW_PROGRAM:
+            return ShowProgram(name)
         case Verb.OPEN_CONFIG:
-            return OpenConfig()
+            return OpenConfig(number)
         case Verb.RESTORE_CONFIG:
             return RestoreConfig()
+        case Verb.OPEN_DATA:
+            return OpenData()
         case Verb.REVIEW:
             return OpenReview(name)
+        case Verb.APPROVE:
+            return ApproveServer(name, said)
         case Verb.HELP:
             return OpenHelp(name)
         case Verb.COPY_ENDPOINT:
             return CopyEndpoint()
         case Verb.CONNECT | Verb.DISCONNECT:
-            return ConnectApp(path[-1], last == Verb.CONNECT)
+            return ConnectApp(subject, verb == Verb.CONNECT)
+        case Verb.UNDO:
+            return UndoConnect(subject)
+        case Verb.SHOW_CHANGE:
+            return ShowChange(subject)
         case Verb.IMPORT:
-            return ImportServers()
+            return ImportServers(said)
+        case Verb.SHOW_IMPORT:
+            return ShowImport()
         case Verb.PAUSE | Verb.RESUME:
-            return PauseAll(last == Verb.PAUSE)
+            return PauseAll(verb == Verb.PAUSE)
+        case Verb.SNOOZE if number is not None:
+            return Snooze(number)
+        case Verb.SHOW_PROBLEMS:
+            return ShowProblems()
+        case Verb.COPY_REPORT:
+            return CopyReport()
         case Verb.SAVE_REPORT:
             return SaveReport()
         case Verb.OPEN_LOGS:
             return OpenLogs()
         case Verb.START_AT_LOGIN | Verb.NOT_AT_LOGIN:
-            return StartAtLogin(last == Verb.START_AT_LOGIN)
+            return StartAtLogin(verb == Verb.START_AT_LOGIN)
         case Verb.QUIT:
             return Shutdown()
         case _:

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from core.errors import McpProxyError
 from tray_app import desktop, text
+from tray_app.app_chores import AppChores
 from tray_app.autostart import Autostart, switch
 from tray_app.client import Client
 from tray_app.desktop import DesktopFailure
+from tray_app.editors import open_at
 from tray_app.help import help_page
-from tray_app.local import App, Local, RecentCall
-from tray_app.printable import printable
-
-if TYPE_CHECKING:
-    from core.clients.desk import Desk
-
+from tray_app.local import Local, RecentCall
+from tray_app.pages import show_page
 
 CALLS_SHOWN = 5
 
@@ -30,16 +29,19 @@ CALLS_SHOWN = 5
 class Chores:
     """All raise DesktopFailure or McpProxyError, whose ``str()`` is a sentence for a person.
 
-    ``desk`` gives what can be done with AI clients' files, at the engine's present address.
+    ``problems`` says in words all that is wrong, for a person and for a bug report.
     """
 
     config_file: Path
+    data_dir: Path
     log_dir: Path
     log_path_of: Callable[[str], Path]
     review_of: Callable[[str], str]
     write_report: Callable[[Path], None]
     recent_calls: Callable[[], tuple[RecentCall, ...]]
-    desk: Callable[[], Desk]
+    unused_for: Callable[[str], float | None]  # seconds since a tool of a server was called
+    problems: Callable[[], str]
+    apps: AppChores
     autostart: Autostart
     command: Sequence[str]  # what starts at login
 
@@ -49,49 +51,28 @@ class Chores:
         with suppress(McpProxyError):  # the database cannot be read, which is told elsewhere
             local = replace(local, calls=self.recent_calls())
         with suppress(McpProxyError):  # our own config file cannot be read, likewise
-            apps, importable = self._clients()
-            local = replace(local, apps=apps, importable=importable)
+            local = replace(local, apps=self.apps.apps(), importable=self.apps.importable())
         return local
-
-    def _clients(self) -> tuple[tuple[App, ...], int]:
-        from core.clients.candidates import Outcome
-        from core.clients.connecting import State
-
-        desk = self.desk()
-        shown = {State.CONNECTED: True, State.NOT_CONNECTED: False, State.REMOVED: False}
-        apps = tuple(
-            App(each.client.id, each.client.title, shown[each.state])
-            for each in desk.connections().states()
-            if each.state in shown
-        )
-        found = desk.sources()
-        count = sum(each.outcome is Outcome.IMPORT for one in found for each in one.candidates)
-        return apps, count
-
-    def connect(self, client: str, connected: bool) -> str:
-        """Put our entry into a client's file or take it out; what was done, as a sentence."""
-        from core.clients.catalogue import BY_ID
-
-        row, connections = BY_ID[client], self.desk().connections()
-        plan = connections.connect(row) if connected else connections.leave(row)
-        connections.carry_out(plan)
-        return text.client_changed(row.title, connected, str(plan.file))
-
-    def take_over(self) -> str:
-        """Take over everything that can be; what was done, as a sentence."""
-        desk = self.desk()
-        desk.take_over(desk.sources())
-        return text.TAKEN_OVER
 
     def start_at_login(self, on: bool) -> None:
         switch(self.autostart, on, self.command)
 
-    def save_report(self) -> None:
+    def show_problems(self) -> None:
+        """Show what is wrong, why, and what to do."""
+        show_page(self.log_dir, "problems.txt", self.problems() + "\n")
+
+    def copy_report(self) -> str:
+        """Put the same on the clipboard; what was done, as a sentence."""
+        desktop.copy_text(self.problems(), os.environ)
+        return text.REPORT_COPIED
+
+    def save_report(self) -> str:
         """Write the report where a person finds it, and show the place."""
         name = f"mcpproxy-report-{datetime.now().astimezone():%Y%m%d-%H%M%S}.zip"
         file = self.log_dir / name
         self.write_report(file)
         desktop.open_file(file.parent)
+        return text.report_saved(str(file))
 
     def open_logs(self) -> None:
         desktop.open_file(self.log_dir)
@@ -99,30 +80,45 @@ class Chores:
     def open_log(self, name: str) -> None:
         desktop.open_log(self.log_path_of(name))
 
-    def open_config(self) -> None:
-        desktop.open_file(self.config_file)
+    def open_config(self, line: int | None) -> None:
+        open_at(self.config_file, line)
+
+    def open_data(self) -> None:
+        desktop.open_file(self.data_dir)
 
     def open_help(self, code: str) -> None:
         desktop.open_file(help_page(code))
 
     def open_review(self, name: str) -> None:
-        """Show what waits for approval at a server, in a file that only this person can read."""
-        words = self.review_of(name)
-        page = self.log_dir / "review.txt"
-        try:
-            page.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            page.unlink(missing_ok=True)
-            page.touch(0o600)
-            page.write_text(printable(words), encoding="utf-8")
-        except OSError as error:
-            raise DesktopFailure(f"{page} cannot be written: {error.strerror}.") from error
-        desktop.open_file(page)
+        """Show what waits for approval at a server."""
+        show_page(self.log_dir, "review.txt", self.review_of(name))
 
-    def copy_url(self, url: str) -> None:
+    def show_program(self, command: str) -> None:
+        """Show the directory that holds the file a command means."""
+        found = shutil.which(command, mode=os.F_OK) or command
+        file = Path(found).expanduser()
+        if not file.is_file():
+            raise DesktopFailure(text.no_such_file(found))
+        desktop.open_file(file.parent)
+
+    def copy_url(self, url: str) -> str:
+        """Put our address on the clipboard; what was done, as a sentence."""
         try:
             desktop.copy_text(url, os.environ)
         except DesktopFailure as failure:
             raise DesktopFailure(text.copy_by_hand(url, str(failure))) from failure
+        return text.url_copied(url)
+
+
+def unused_for(client: Client, server: str) -> float | None:
+    """Seconds since a client last called a tool of the server; None if none ever did.
+
+    Raises Failed, NotRunning.
+    """
+    calls = client.get(f"/api/v1/activity?server={quote(server, safe='')}&limit=1")["calls"]
+    if not calls:
+        return None
+    return (datetime.now(UTC) - datetime.fromisoformat(calls[0]["at"])).total_seconds()
 
 
 def recent_calls(client: Client) -> tuple[RecentCall, ...]:

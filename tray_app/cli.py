@@ -197,21 +197,25 @@ def _run_alone(flags: Flags, options: Options, *, with_tray: bool) -> None:
 def _chores(engine: EngineThread, options: Options, flags: Flags) -> Chores:
     import os
 
+    from tray_app import doctor
+    from tray_app.app_chores import AppChores
     from tray_app.autostart import here
     from tray_app.autostart_command import start_command
-    from tray_app.chores import Chores, recent_calls
+    from tray_app.chores import Chores, recent_calls, unused_for
     from tray_app.client_commands import desk
-    from tray_app.doctor import write_bundle
 
     client = Client(options.socket_file)
     return Chores(
         config_file=options.config_file,
+        data_dir=options.database_file.parent,
         log_dir=options.log_dir,
         log_path_of=lambda name: options.server_log(engine.snapshot, name),
         review_of=lambda name: review_of(client, name),
-        write_report=lambda file: write_bundle(client, lambda: options, file),
+        write_report=lambda file: doctor.write_bundle(client, lambda: options, file),
         recent_calls=lambda: recent_calls(client),
-        desk=lambda: desk(flags, engine.snapshot.endpoint),
+        unused_for=lambda name: unused_for(client, name),
+        problems=lambda: doctor.short_report(doctor.examine(client, lambda: options)),
+        apps=AppChores(lambda: desk(flags, engine.snapshot.endpoint), options.log_dir),
         autostart=here(Path.home(), os.environ),
         command=start_command(flags),
     )

@@ -42,14 +42,14 @@ def import_servers(flags: Flags, client: str | None, dry_run: bool, yes: bool) -
     found = desk.sources(CLIENTS if client is None else (_client(client),))
     count = sum(each.outcome is Outcome.IMPORT for source in found for each in source.candidates)
     done = count > 0 and _agreed(
-        flags, _found(found), f"Add {_servers(count)} to {desk.config_file}?", dry_run, yes
+        flags, found_words(found), f"Add {_servers(count)} to {desk.config_file}?", dry_run, yes
     )
     if done:
         desk.take_over(found)
     if flags.as_json:
         flags.show({"imported": done, "sources": [_as_data(source) for source in found]}, str)
     elif count == 0:
-        click.echo(_found(found) or "No config file of an AI client was found.")
+        click.echo(found_words(found) or "No config file of an AI client was found.")
         click.echo("There is nothing to take over.")
     elif done:
         click.echo(f"Added {_servers(count)}. They wait for your approval.")
@@ -131,7 +131,8 @@ def _list(flags: Flags, connections: Connections) -> None:
     click.echo(table(rows))
 
 
-def _found(sources: list[Source]) -> str:
+def found_words(sources: list[Source]) -> str:
+    """A table of what clients have and what would become of it; empty when they have nothing."""
     rows = []
     for source in sources:
         if source.why:

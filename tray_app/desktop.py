@@ -57,7 +57,7 @@ def _open(what: str) -> None:
     opener = shutil.which("open" if sys.platform == "darwin" else "xdg-open")
     if opener is None:
         raise DesktopFailure(text.NO_OPENER)
-    _run([opener, what])
+    run([opener, what])
 
 
 def copy_text(words: str, environment: Mapping[str, str]) -> None:
@@ -69,7 +69,7 @@ def copy_text(words: str, environment: Mapping[str, str]) -> None:
     argv = clipboard_tool(environment)
     if argv is None:
         raise DesktopFailure(text.NO_CLIPBOARD_TOOL)
-    _run(argv, words, CLIPBOARD_LIMIT)
+    run(argv, words, CLIPBOARD_LIMIT)
 
 
 def clipboard_tool(environment: Mapping[str, str]) -> list[str] | None:
@@ -91,7 +91,7 @@ def clipboard_tool(environment: Mapping[str, str]) -> list[str] | None:
     return None
 
 
-def _run(argv: list[str], stdin: str = "", limit: float | None = None) -> None:
+def run(argv: list[str], stdin: str = "", limit: float | None = None) -> None:
     """Run a tool to its end, of which it gets ``limit`` seconds. Raises DesktopFailure.
 
     Its output goes nowhere: some tools leave a child behind that would hold the pipe.

@@ -81,6 +81,15 @@ def words(data: Json) -> str:
     return "\n".join(lines)
 
 
+def short_report(data: Json) -> str:
+    """What is wrong, and with which version on which system: fit to be pasted somewhere."""
+    import platform
+
+    where = f"{platform.platform()}, Python {platform.python_version()}"
+    wrong = [each for each in data["findings"] if each["level"] != Gravity.OK]
+    return f"MCP Proxy Tray {data['version']} on {where}\n\n{words({**data, 'findings': wrong})}"
+
+
 def _findings(data: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return list(data["findings"])
 

@@ -6,13 +6,29 @@ from dataclasses import dataclass
 from datetime import datetime
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class App:
-    """An AI client that is installed here."""
+    """An AI client that is installed here.
+
+    ``lost``: we were connected, and somebody took our entry out. ``undoable``: its file is
+    still the one that we wrote. ``unreadable`` says why its file is of no use.
+    """
 
     id: str
     title: str
-    connected: bool
+    connected: bool = False
+    lost: bool = False
+    undoable: bool = False
+    unreadable: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Importable:
+    """How many servers of an AI client are not ours yet."""
+
+    client: str
+    title: str
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +49,7 @@ class Local:
     starts_at_login: bool | None = None
     apps: tuple[App, ...] | None = None
     calls: tuple[RecentCall, ...] = ()  # newest first
-    importable: int = 0  # servers of theirs that are not ours yet
+    importable: tuple[Importable, ...] = ()  # clients that have any
 
 
 NOTHING_KNOWN = Local()

@@ -4,37 +4,24 @@ from __future__ import annotations
 
 import concurrent.futures
 import logging
-import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from core.errors import EngineStopped, McpProxyError
 from core.model.config import ServerName
-from core.model.intents import Intent, Shutdown
+from core.model.intents import Shutdown
 from core.model.notices import Notice, NoticeCode
 from core.model.status import Snapshot
 from core.ports import Subscription
 from tray_app import pystray_shell, text
-from tray_app.actions import (
-    ConnectApp,
-    CopyEndpoint,
-    ImportServers,
-    OpenConfig,
-    OpenHelp,
-    OpenLog,
-    OpenLogs,
-    OpenReview,
-    SaveReport,
-    Snooze,
-    StartAtLogin,
-    command_of,
-)
 from tray_app.alerts import Alerts
+from tray_app.asked import Asked
 from tray_app.chores import Chores
-from tray_app.desktop import DesktopFailure
+from tray_app.clicks import Asking, Clicks, Face, in_background
 from tray_app.local import NOTHING_KNOWN, Local
 from tray_app.view import TrayView, view_of
 
@@ -50,17 +37,14 @@ SLEPT = 20.0
 """Seconds that the clock on the wall is ahead of ours after the computer slept."""
 
 
-class Engine(Protocol):
+class Engine(Asking, Protocol):
     """The engine as the tray sees it, from any thread."""
 
-    @property
-    def snapshot(self) -> Snapshot: ...
     @property
     def stopped(self) -> concurrent.futures.Future[None]:
         """Completes when the engine's thread has ended."""
 
     def subscribe(self, wake: Callable[[], None]) -> Subscription: ...
-    def submit(self, intent: Intent) -> concurrent.futures.Future[int]: ...
 
 
 def run_tray(
@@ -97,7 +81,17 @@ class Tray:
         self._on_ready = on_ready
         self._say = say
         self._view_of = view
+        self._asked = Asked()
         self._shell = pystray_shell.create(self._clicked, self._tell, self._look)
+        self._face = Face(
+            post=self._shell.ui.post,
+            notify=self._shell.notify,
+            snooze=self._snooze,
+            look=self._look_again,
+            waits_for=self._waits_for,
+            forgets=self._asked.forget,
+        )
+        self._clicks = Clicks(engine, chores, self._face)
         self._subscription: Subscription | None = None
         self._snapshot: Snapshot | None = None
         self._local = NOTHING_KNOWN
@@ -111,7 +105,7 @@ class Tray:
         self._ahead = _ahead()
 
     def run(self) -> None:
-        self._shell.ui.on_stop_request(lambda: self._submit(Shutdown()))
+        self._shell.ui.on_stop_request(lambda: self._clicks.submit(Shutdown()))
         self._shell.run(self._ready)
         if self._subscription is not None:
             self._subscription.close()
@@ -153,6 +147,9 @@ class Tray:
         for notice in batch.notices:
             self._show_notice(notice)
 
+    def _clicked(self, row_id: str) -> None:
+        self._clicks.clicked(row_id)
+
     def _draw(self) -> None:
         if self._snapshot is None:
             return
@@ -166,6 +163,11 @@ class Tray:
         if self._snapshot is None:
             return
         now = time.monotonic()
+        for told in self._asked.results(self._snapshot, now):
+            self._shell.withdraw(told.alert.id)
+            self._shell.alert(told.alert)
+            for name in told.failed:
+                self._alerts.told(name, told.alert.id)
         ahead = _ahead()
         if ahead - self._ahead > SLEPT:
             self._alerts.slept(now)
@@ -175,9 +177,30 @@ class Tray:
             self._shell.withdraw(id_)
         for alert in orders.show:
             self._shell.alert(alert)
+        for name in orders.look_up:
+            self._look_up_use(name)
         if again is not None and not now < self._alerts_asked_for <= again:
             self._alerts_asked_for = again
             self._shell.ui.later(again - now, self._alert)
+
+    def _look_up_use(self, name: ServerName) -> None:
+        """Whether clients use a server that is away; told to what decides about notifications."""
+        chores = self._chores
+        if chores is None:
+            return
+
+        def looked_up() -> None:
+            seconds = None
+            with suppress(McpProxyError):  # nobody asked for it; the menu says it all
+                seconds = chores.unused_for(name)
+            self._shell.ui.post(lambda: self._know_use(name, seconds))
+
+        in_background(looked_up, self._face, text.ACTION_FAILED)
+
+    def _know_use(self, name: ServerName, seconds: float | None) -> None:
+        now = time.monotonic()
+        self._alerts.used(name, now - seconds if seconds is not None else None, now)
+        self._alert()
 
     def _show_notice(self, notice: Notice) -> None:
         """Only what a person asked for; everything else is in the menu."""
@@ -186,6 +209,8 @@ class Tray:
             self._shell.notify(title, text.ALREADY_RUNNING)
         elif notice.code is NoticeCode.APPROVALS_LOST:
             self._shell.notify(text.APPROVALS_LOST, dict(notice.args).get("why", ""))
+        elif notice.code is NoticeCode.NETWORK_UP:
+            self._alerts.network_changed(time.monotonic())
 
     def _tell(self, sentence: str) -> None:
         log.info("person told", extra={"fields": {"sentence": sentence}})
@@ -214,7 +239,12 @@ class Tray:
             found = look(NOTHING_KNOWN)
             self._shell.ui.post(lambda: self._know(found))
 
-        self._in_background(text.ACTION_FAILED, looked)
+        in_background(looked, self._face, text.ACTION_FAILED)
+
+    def _look_again(self) -> None:
+        """After a click that changed something: at once."""
+        self._looked_at = -LOOK_PACE
+        self._look()
 
     def _know(self, found: Local) -> None:
         self._local = replace(found, snoozed_until=self._local.snoozed_until)
@@ -233,104 +263,10 @@ class Tray:
         if self._local.snoozed_until == until:  # and not another one by now
             self._snooze(0)
 
-    # Person to engine
+    # What a person had started
 
-    def _clicked(self, row_id: str) -> None:
-        command = command_of(row_id)
-        match command:
-            case None:
-                return
-            case Snooze(minutes):
-                self._snooze(minutes)
-            case OpenLog(name):
-                self._do(lambda chores: chores.open_log(name))
-            case OpenLogs():
-                self._do(Chores.open_logs)
-            case OpenConfig():
-                self._do(Chores.open_config)
-            case OpenHelp(name):
-                self._open_help(name)
-            case OpenReview(name):
-                self._do(lambda chores: chores.open_review(name), text.REVIEW_FAILED)
-            case CopyEndpoint():
-                self._copy_endpoint()
-            case SaveReport():
-                self._do(Chores.save_report)
-            case ConnectApp(client, connected):
-                self._do(lambda chores: self._done(chores.connect(client, connected)))
-            case ImportServers():
-                self._do(lambda chores: self._done(chores.take_over()))
-            case StartAtLogin(on):
-                self._do(lambda chores: self._start_at_login(chores, on))
-            case _:
-                self._submit(command)
-
-    def _open_help(self, name: ServerName) -> None:
-        status = self._engine.snapshot.servers.get(name)
-        if status is not None and status.fault is not None:  # else it works again since
-            code = status.fault.code
-            self._do(lambda chores: chores.open_help(code))
-
-    def _copy_endpoint(self) -> None:
-        url = self._engine.snapshot.endpoint
-        if url is None:
-            self._shell.notify(text.COPY_FAILED, text.NO_ENDPOINT)
-        else:
-            self._do(lambda chores: chores.copy_url(url), text.COPY_FAILED)
-
-    def _start_at_login(self, chores: Chores, on: bool) -> None:
-        chores.start_at_login(on)
-        self._done()
-
-    def _done(self, sentence: str | None = None) -> None:
-        """In the background: tell what was done, if it is not to be seen, and look again."""
-
-        def told() -> None:
-            if sentence is not None:
-                self._shell.notify(text.APP, sentence)
-            self._looked_at = -LOOK_PACE
-            self._look()
-
-        self._shell.ui.post(told)
-
-    def _submit(self, intent: Intent) -> None:
-        """Ask the engine; a refusal is shown, as nothing else would follow the click."""
-        try:
-            self._engine.submit(intent).add_done_callback(self._answered)
-        except McpProxyError as refusal:
-            self._shell.notify(text.ACTION_FAILED, str(refusal))
-
-    def _answered(self, answer: concurrent.futures.Future[int]) -> None:
-        """From the engine's thread."""
-        if answer.cancelled():
-            return
-        error = answer.exception()
-        if isinstance(error, McpProxyError):
-            refusal = str(error)
-        elif error is not None:
-            log.error("an intent ended in an unexpected error", exc_info=error)
-            refusal = text.NOT_CARRIED_OUT
-        else:
-            return
-        self._shell.ui.post(lambda: self._shell.notify(text.ACTION_FAILED, refusal))
-
-    def _do(self, work: Callable[[Chores], object], failed: str = text.ACTION_FAILED) -> None:
-        """Do something on this computer, which may take a while; say if it failed."""
-        chores = self._chores
-        if chores is None:
-            self._shell.notify(failed, text.ONLY_THERE)
-        else:
-            self._in_background(failed, lambda: work(chores))
-
-    def _in_background(self, title: str, work: Callable[[], object]) -> None:
-        def run() -> None:
-            try:
-                work()
-            except (DesktopFailure, McpProxyError) as failure:
-                sentence = str(failure)
-                self._shell.ui.post(lambda: self._shell.notify(title, sentence))
-
-        threading.Thread(target=run, name="desktop", daemon=True).start()
+    def _waits_for(self, names: Iterable[ServerName]) -> None:
+        self._asked.wait_for(names, self._engine.snapshot, time.monotonic())
 
 
 def _ahead() -> float:

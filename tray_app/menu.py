@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import tzinfo
 
-from core.model.status import EnginePhase, Phase, ServerStatus, Snapshot
+from core import __version__
+from core.model.intents import RestartServer, allowed
+from core.model.status import ConfigProblem, EnginePhase, Phase, ServerStatus, Snapshot
 from tray_app import text
 from tray_app.actions import Verb
+from tray_app.app_rows import apps
 from tray_app.local import Local, RecentCall
-from tray_app.rows import Row, problem_line, problem_verbs, servers
+from tray_app.row import Row
+from tray_app.rows import problem_line, problem_verbs, servers
 
 ATTENTION_LIMIT = 8
 """Problem rows at the top of the menu; the others are counted and found under Servers."""
@@ -26,31 +30,23 @@ def menu(
     statuses: Sequence[ServerStatus],
     troubled: Sequence[ServerStatus],
     zone: tzinfo | None,
-) -> Iterable[Row]:
+) -> Iterator[Row]:
     yield Row("header", title, enabled=False)
     if snapshot.config_problem is not None:
-        open_it = Row(f"config/{Verb.OPEN_CONFIG}", text.OPEN_CONFIG)
-        restore = Row(f"config/{Verb.RESTORE_CONFIG}", text.RESTORE_CONFIG)
-        problem = text.config_problem(str(snapshot.config_problem))
-        yield Row("config", problem, rows=(open_it, restore))
+        yield _config_problem(snapshot.config_problem)
     if snapshot.storage_problem:
-        yield Row("storage", text.storage_problem(snapshot.storage_problem), enabled=False)
+        show = Row(f"storage/{Verb.OPEN_DATA}", text.OPEN_DATA)
+        yield Row("storage", text.storage_problem(snapshot.storage_problem), rows=(show,))
     if troubled:
-        yield Row("separator-attention", separator=True)
-        yield Row("attention", text.NEEDS_ATTENTION, enabled=False)
-        for status in troubled[:ATTENTION_LIMIT]:
-            row = f"attention/{status.name}"
-            yield Row(row, problem_line(status, zone), rows=problem_verbs(row, status))
-        if len(troubled) > ATTENTION_LIMIT:
-            more = text.more_in_servers(len(troubled) - ATTENTION_LIMIT)
-            yield Row("attention-more", more, enabled=False)
+        yield from _attention(snapshot, troubled, zone)
     if statuses:
         yield Row("separator-servers", separator=True)
-        yield Row("servers", text.servers(len(statuses)), rows=servers(statuses, zone))
+        listed = servers(statuses, snapshot.config.servers, zone)
+        yield Row("servers", text.servers(len(statuses)), rows=listed)
     calls = tuple(_call(number, call, zone) for number, call in enumerate(local.calls))
     none = Row("calls/:none", text.NO_CALLS, enabled=False)
     yield Row("calls", text.RECENT_CALLS, rows=calls or (none,))
-    yield from _apps(local)
+    yield from apps(local)
     yield Row("separator-tools", separator=True)
     yield Row(Verb.OPEN_CONFIG, text.OPEN_CONFIG)
     yield Row(Verb.COPY_ENDPOINT, text.COPY_ENDPOINT, enabled=snapshot.endpoint is not None)
@@ -59,38 +55,40 @@ def menu(
     elif statuses:
         yield Row(Verb.PAUSE, text.PAUSE_ALL)
     yield _snooze(local, zone)
-    yield Row(
-        "diagnostics",
-        text.DIAGNOSTICS,
-        rows=(
-            Row(f"diagnostics/{Verb.SAVE_REPORT}", text.SAVE_REPORT),
-            Row(f"diagnostics/{Verb.OPEN_LOGS}", text.OPEN_LOGS),
-        ),
-    )
+    yield Row("diagnostics", text.DIAGNOSTICS, rows=tuple(_diagnostics(statuses)))
     if local.starts_at_login is not None:
         verb = Verb.NOT_AT_LOGIN if local.starts_at_login else Verb.START_AT_LOGIN
         yield Row(verb, text.START_AT_LOGIN, checked=local.starts_at_login)
     yield Row("separator-end", separator=True)
-    running = sum(status.phase in _RUNNING for status in statuses)
-    stops = snapshot.engine is EnginePhase.STOPPING
-    yield Row(Verb.QUIT, text.quit_label(running), enabled=not stops)
+    if snapshot.engine is EnginePhase.STOPPING:
+        yield Row(Verb.QUIT, text.QUIT_NOW)  # once more does not wait for anything
+    else:
+        running = sum(status.phase in _RUNNING for status in statuses)
+        yield Row(Verb.QUIT, text.quit_label(running))
 
 
-def _apps(local: Local) -> Iterable[Row]:
-    """The AI clients here, connected or not, and what could be taken over from them."""
-    if local.apps is None:
-        return
-    connected = [app.title for app in local.apps if app.connected]
-    rows = [
-        Row(f"apps/{app.id}/{Verb.DISCONNECT}", text.disconnect_app(app.title))
-        if app.connected
-        else Row(f"apps/{app.id}/{Verb.CONNECT}", text.connect_app(app.title))
-        for app in local.apps
-    ]
-    if local.importable:
-        rows.append(Row(f"apps/{Verb.IMPORT}", text.import_servers(local.importable)))
-    if rows:
-        yield Row("apps", text.connected_apps(connected), rows=tuple(rows))
+def _config_problem(problem: ConfigProblem) -> Row:
+    line = problem.problems[0].line
+    if line is None:
+        open_it = Row(f"config/{Verb.OPEN_CONFIG}", text.OPEN_CONFIG)
+    else:
+        open_it = Row(f"config/{Verb.OPEN_CONFIG}={line}", text.open_config_at(line))
+    restore = Row(f"config/{Verb.RESTORE_CONFIG}", text.RESTORE_CONFIG)
+    return Row("config", text.config_problem(str(problem)), rows=(open_it, restore))
+
+
+def _attention(
+    snapshot: Snapshot, troubled: Sequence[ServerStatus], zone: tzinfo | None
+) -> Iterator[Row]:
+    yield Row("separator-attention", separator=True)
+    yield Row("attention", text.NEEDS_ATTENTION, enabled=False)
+    for status in troubled[:ATTENTION_LIMIT]:
+        row = f"attention/{status.name}"
+        verbs = problem_verbs(row, status, snapshot.config.servers.get(status.name))
+        yield Row(row, problem_line(status, zone), rows=verbs)
+    if len(troubled) > ATTENTION_LIMIT:
+        more = text.more_in_servers(len(troubled) - ATTENTION_LIMIT)
+        yield Row("attention-more", more, enabled=False)
 
 
 def _call(number: int, call: RecentCall, zone: tzinfo | None) -> Row:
@@ -104,6 +102,16 @@ def _snooze(local: Local, zone: tzinfo | None) -> Row:
         return Row("snooze", text.snoozed_until(local.snoozed_until, zone), rows=(end,))
     rows = [Row(f"snooze/{Verb.SNOOZE}={each}", text.minutes(each)) for each in SNOOZES]
     return Row("snooze", text.SNOOZE, rows=tuple(rows))
+
+
+def _diagnostics(statuses: Sequence[ServerStatus]) -> Iterator[Row]:
+    yield Row(f"diagnostics/{Verb.SHOW_PROBLEMS}", text.SHOW_PROBLEMS)
+    yield Row(f"diagnostics/{Verb.COPY_REPORT}", text.COPY_REPORT)
+    yield Row(f"diagnostics/{Verb.SAVE_REPORT}", text.SAVE_REPORT)
+    yield Row(f"diagnostics/{Verb.OPEN_LOGS}", text.OPEN_LOGS)
+    can = any(RestartServer in allowed(status) for status in statuses)
+    yield Row(f"diagnostics/{Verb.RESTART_ALL}", text.RESTART_ALL, enabled=can)
+    yield Row("diagnostics/:version", text.version(__version__), enabled=False)
 
 
 _RUNNING = frozenset({Phase.CONNECTING, Phase.READY, Phase.STOPPING})

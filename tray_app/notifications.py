@@ -13,7 +13,7 @@ from functools import partial
 
 from dbus_fast import Message, MessageType, Variant
 
-from tray_app.alerts import Alert
+from tray_app.alert import Alert
 from tray_app.bus import BUS_NAME, BUS_PATH, SessionBus
 
 log = logging.getLogger(__name__)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tray_app import icons, text
-from tray_app.alerts import Alert
-from tray_app.rows import Row
+from tray_app.alert import Alert
+from tray_app.row import Row
 from tray_app.ui_thread import LoopThread, UiThread
 from tray_app.view import IconState, TrayView
 

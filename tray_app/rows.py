@@ -2,38 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import tzinfo
 
-from core.model.faults import Action
+from core.model.config import ServerConfig, ServerName
+from core.model.faults import Action, FaultCode
 from core.model.intents import RestartServer, SetEnabled, allowed
 from core.model.status import AdminState, Level, Phase, ServerStatus
 from tray_app import text
 from tray_app.actions import Verb
-
-GROUP_SIZE = 25
-"""Servers in one submenu; more are grouped, so that no menu outgrows the screen."""
+from tray_app.row import Row, grouped
+from tray_app.tool_rows import have_room, tools
 
 TOOLS_SHOWN = 6
 """Tools that wait for approval, by name; the others are counted."""
 
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line of the menu.
-
-    ``id`` is the path from the top, unique in the whole menu and stable for as long as the row
-    means the same; ``actions.command_of`` reads it. A row with ``rows`` opens a submenu; one
-    whose ``checked`` is not None has a tick, or room for one.
-    """
-
-    id: str
-    label: str = ""
-    enabled: bool = True
-    separator: bool = False
-    checked: bool | None = None
-    rows: tuple[Row, ...] = ()
+LONGER_STARTS = (180, 600)
+"""Seconds that a server which did not answer in time may be given instead."""
 
 
 def needs_attention(status: ServerStatus) -> bool:
@@ -43,32 +28,21 @@ def needs_attention(status: ServerStatus) -> bool:
     return status.health.level is not Level.HEALTHY
 
 
-def servers(statuses: Sequence[ServerStatus], zone: tzinfo | None) -> tuple[Row, ...]:
-    """All servers by name, in groups when they are many."""
-    if len(statuses) <= GROUP_SIZE:
-        return _server_rows("servers", statuses, zone)
-    groups = [statuses[at : at + GROUP_SIZE] for at in range(0, len(statuses), GROUP_SIZE)]
-    return tuple(
-        Row(
-            f"servers/:{number}",
-            text.server_group(group[0].name, group[-1].name, len(group)),
-            rows=_server_rows(f"servers/:{number}", group, zone),
-        )
-        for number, group in enumerate(groups)
-    )
-
-
-def _server_rows(
-    parent: str, statuses: Sequence[ServerStatus], zone: tzinfo | None
+def servers(
+    statuses: Sequence[ServerStatus],
+    configs: Mapping[ServerName, ServerConfig],
+    zone: tzinfo | None,
 ) -> tuple[Row, ...]:
-    return tuple(
-        Row(
-            f"{parent}/{status.name}",
-            text.server_line(status.name, status.health.summary, extra=_when(status, zone)),
-            rows=_verbs(f"{parent}/{status.name}", status),
-        )
-        for status in statuses
-    )
+    """All servers by name, in groups when they are many."""
+    in_menu = have_room(statuses)
+
+    def row(parent: str, status: ServerStatus) -> Row:
+        id_ = f"{parent}/{status.name}"
+        words = text.server_line(status.name, status.health.summary, extra=_when(status, zone))
+        switches = tools(id_, status, configs.get(status.name), in_menu=in_menu)
+        return Row(id_, words, rows=(*_verbs(id_, status), *switches))
+
+    return grouped("servers", statuses, lambda status: status.name, row)
 
 
 def problem_line(status: ServerStatus, zone: tzinfo | None) -> str:
@@ -111,22 +85,47 @@ def _approval(parent: str, status: ServerStatus) -> Iterator[Row]:
         yield Row(f"{parent}/{Verb.APPROVE}={review.hash}", label)
 
 
-def problem_verbs(parent: str, status: ServerStatus) -> tuple[Row, ...]:
-    """The same and what the fault asks for, the one thing to do next first."""
+def problem_verbs(
+    parent: str, status: ServerStatus, config: ServerConfig | None = None
+) -> tuple[Row, ...]:
+    """The same and what the fault asks for, the one thing to do next first (ux.md C.4)."""
     again, switch, log = _verbs(parent, status)
-    config = Row(f"{parent}/{Verb.OPEN_CONFIG}", text.OPEN_CONFIG)
+    edit = Row(f"{parent}/{Verb.OPEN_CONFIG}", text.OPEN_CONFIG)
     explain: tuple[Row, ...] = ()
-    if status.fault is not None:
-        explain = (Row(f"{parent}/{Verb.HELP}", text.what_means(status.fault.code)),)
+    code = status.fault.code if status.fault is not None else None
+    if code is not None:
+        explain = (Row(f"{parent}/{Verb.HELP}", text.what_means(code)),)
     match status.health.action:
+        case Action.CONFIGURE if code in _NOT_EXECUTABLE:
+            show = Row(f"{parent}/{Verb.SHOW_PROGRAM}", text.SHOW_PROGRAM)
+            return (show, edit, again, log, switch, *explain)
+        case Action.VIEW_LOGS if code is FaultCode.HANDSHAKE_TIMEOUT:
+            return (log, again, *_more_time(parent, config), switch, *explain)
         case Action.VIEW_LOGS:
             return (log, again, switch, *explain)
         case Action.CONFIGURE | Action.LOGIN:  # a key belongs into the file
-            return (config, again, log, switch, *explain)
+            return (edit, again, log, switch, *explain)
         case Action.APPROVE:
             return (*_approval(parent, status), log, switch)
         case Action.SET_SECRET:
             how = Row(f"{parent}/{Verb.HELP}", text.HOW_TO_SET)
-            return (how, config, again, log, switch)
+            return (how, edit, again, log, switch)
+        case _ if code is FaultCode.INTERNAL:
+            report = Row(f"{parent}/{Verb.COPY_REPORT}", text.COPY_REPORT)
+            return (again, report, log, switch, *explain)
         case _:
             return (again, log, switch, *explain)
+
+
+_NOT_EXECUTABLE = frozenset({FaultCode.SPAWN_EACCES, FaultCode.SPAWN_ENOEXEC})
+
+
+def _more_time(parent: str, config: ServerConfig | None) -> tuple[Row, ...]:
+    """To let a slow server start, by its ``init_timeout``; none when it is very long already."""
+    if config is None:
+        return ()
+    for seconds in LONGER_STARTS:
+        if config.init_timeout < seconds:
+            words = text.more_time(seconds // 60)
+            return (Row(f"{parent}/{Verb.MORE_TIME}={seconds}", words),)
+    return ()

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from pystray import _base
 
 from tray_app import dbusmenu, menu_object, sni
-from tray_app.alerts import Alert
+from tray_app.alert import Alert
 from tray_app.bus import Exported, SessionBus
 from tray_app.dbusmenu import Entry, MenuTree
 from tray_app.icons import Pixmap

@@ -21,6 +21,14 @@ REVIEW = "Review what waits"
 APPROVALS_LOST = "What you had approved was lost"
 REVIEW_FAILED = "What waits could not be shown"
 APPROVE_SERVER = "Approve this server"
+SHOW_PROGRAM = "Show the file"
+OPEN_DATA = "Show where they are kept"
+RESTART_ALL = "Restart all servers"
+SHOW_PROBLEMS = "Show what is wrong"
+COPY_REPORT = "Copy report"
+TOOLS = "Tools"
+NAMELESS = "(nothing that can be shown)"
+TOO_MANY_TOOLS = "Too many tools for this menu; switch them in the config file"
 HOW_TO_SET = "How to give the missing value"
 
 LABEL_LIMIT = 100
@@ -84,8 +92,57 @@ def servers(count: int) -> str:
     return f"Servers ({count})"
 
 
-def server_group(first: str, last: str, count: int) -> str:
+def group(first: str, last: str, count: int) -> str:
     return f"{first} to {last} ({count})"
+
+
+def open_config_at(line: int) -> str:
+    return f"Open the config file at line {line}"
+
+
+def more_time(minutes: int) -> str:
+    return f"Give it {minutes} minutes to start"
+
+
+def tools(offered: int, count: int) -> str:
+    """How many of a server's tools AI clients may use."""
+    return f"{TOOLS} {offered}/{count}"
+
+
+def tool(name: str, waits: bool) -> str:
+    shown = one_line(name) or NAMELESS
+    return one_line(f"{shown} - waits for approval" if waits else shown)
+
+
+def version(number: str) -> str:
+    return f"Version {number}"
+
+
+QUIT_NOW = "Quit now, without waiting"
+
+
+def no_longer_there(name: str) -> str:
+    return f"{name} is no longer in the config file."
+
+
+def fault_is_over(name: str) -> str:
+    return f"{name} has no fault any more."
+
+
+def started(name: str) -> str:
+    return f"{name} is ready."
+
+
+def all_started(count: int) -> str:
+    return f"All {count} servers are ready."
+
+
+def not_started(name: str) -> str:
+    return one_line(f"{name} could not be started")
+
+
+def some_not_started(failed: int, count: int) -> str:
+    return f"{failed} of {count} servers could not be started"
 
 
 def quit_label(running: int) -> str:
@@ -127,17 +184,59 @@ def connected_apps(titles: Sequence[str]) -> str:
     return one_line(f"Connected apps: {', '.join(titles)}" if titles else "Connect an AI client")
 
 
-def connect_app(title: str) -> str:
-    return f"Connect {title}"
+SHOW_CHANGE = "Show what would change"
+CONNECT = "Connect"
+DISCONNECT = "Disconnect"
+UNDO = "Undo: bring its file back as it was"
 
 
-def disconnect_app(title: str) -> str:
-    return f"Disconnect {title}"
+def app_connected(title: str) -> str:
+    return one_line(f"{title} - connected")
 
 
-def import_servers(count: int) -> str:
-    what = "1 server" if count == 1 else f"{count} servers"
-    return f"Take over {what} from these clients"
+def app_lost(title: str) -> str:
+    return one_line(f"{title} - our entry was taken out")
+
+
+def unreadable_app(title: str, why: str) -> str:
+    return one_line(f"{title} - its settings cannot be read: {why}")
+
+
+def _servers(count: int) -> str:
+    return "1 server" if count == 1 else f"{count} servers"
+
+
+SHOW_IMPORT = "Show what would be taken over"
+
+
+def take_over(count: int) -> str:
+    return f"Take over {_servers(count)} of your AI clients"
+
+
+def take_over_from(count: int, title: str) -> str:
+    return one_line(f"Take over {_servers(count)} from {title}")
+
+
+def take_over_all(count: int) -> str:
+    return f"Take over all {count}"
+
+
+def preview(title: str, file: str, diff: str, verb: str) -> str:
+    """A page for a person; ``verb`` is the menu's."""
+    if not diff:
+        return f"There is nothing to change in {file}.\n"
+    return (
+        f"“{verb}” under {title} in the menu would change {file} as follows.\n"
+        "Lines that begin with + would be added, those with - taken out.\n\n"
+        f"{diff}\n\nNothing has been changed yet.\n"
+    )
+
+
+NOTHING_TO_IMPORT = "There is nothing to take over."
+IMPORT_PAGE = """\
+What your AI clients have, and what would become of it. Their own files stay as they are.
+What is taken over does not run before you approve it.
+"""
 
 
 TAKEN_OVER = "The servers were taken over. They wait for your approval."
@@ -146,6 +245,10 @@ TAKEN_OVER = "The servers were taken over. They wait for your approval."
 def client_changed(title: str, connected: bool, file: str) -> str:
     what = "connected" if connected else "disconnected"
     return f"{title} is {what}. It reads {file} at its next start."
+
+
+def client_restored(title: str, file: str) -> str:
+    return f"{file} is as it was before {title} was connected."
 
 
 def many_need_you(count: int) -> str:
@@ -205,6 +308,17 @@ COPY_FAILED = "The endpoint URL could not be copied"
 
 def copy_by_hand(url: str, reason: str) -> str:
     return f"{reason} The URL is {url}"
+
+
+def url_copied(url: str) -> str:
+    return f"{url} is on the clipboard."
+
+
+REPORT_COPIED = "The report is on the clipboard. Look through it before you send it."
+
+
+def report_saved(file: str) -> str:
+    return f"The report is {file}. Look through it before you send it."
 
 
 NO_CLIPBOARD_TOOL = "No clipboard program was found; install wl-clipboard, xclip or xsel."

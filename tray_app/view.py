@@ -13,7 +13,8 @@ from core.model.status import EnginePhase, Level, Phase, ServerStatus, Snapshot
 from tray_app import text
 from tray_app.local import NOTHING_KNOWN, Local
 from tray_app.menu import menu
-from tray_app.rows import Row, needs_attention, problem_line
+from tray_app.row import Row
+from tray_app.rows import needs_attention, problem_line
 
 TOOLTIP_PROBLEMS = 4
 

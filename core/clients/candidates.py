@@ -109,7 +109,7 @@ def _translated(raw: Entry, dialect: Dialect, environ: Mapping[str, str]) -> dic
         return _resolved(str(value), dialect, environ)
 
     entry: dict[str, object] = {}
-    kind = str(raw.get("type") or "")
+    kind = str(raw.get(dialect.type) or "")
     url_key = next((key for key in dialect.urls if raw.get(key)), None)
     command = raw.get(dialect.command)
     if url_key is not None:

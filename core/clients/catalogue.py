@@ -127,6 +127,7 @@ CLIENTS = (
         "mcpproxy (Go)",
         ("~/.mcpproxy/mcp_config.json",),
         "mcpServers",
+        dialects.GO_PROXY,
         connects=False,
     ),
 )

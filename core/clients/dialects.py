@@ -22,6 +22,7 @@ class Dialect:
             "sse": "sse",
         }
     )
+    type: str = "type"
     command: str = "command"
     args: str = "args"
     env: str = "env"
@@ -39,6 +40,12 @@ class Dialect:
 STANDARD = Dialect()
 TYPED = Dialect(connect={"type": "http"})
 """Shapes that name the transport."""
+
+GO_PROXY = Dialect(
+    type="protocol",
+    cwd=("working_dir",),
+    tools={"enabled_tools": "enabled_tools", "disabled_tools": "disabled_tools"},
+)
 
 STDIO_ONLY = Dialect(stdio_only=True)
 

@@ -39,7 +39,7 @@ def sources(
     for client in clients:
         file = existing(client.files, surroundings)
         try:
-            servers = client.format.read(disk.read(file).decode()).get(client.key) or {}
+            servers = _by_name(client.format.read(disk.read(file).decode()).get(client.key) or {})
         except FileNotFoundError:
             continue
         except (NotEditable, disk.NotAFile, OSError, UnicodeDecodeError) as error:
@@ -51,6 +51,15 @@ def sources(
         found = candidates(servers, client.dialect, known, endpoint, surroundings.environ)
         known |= {each.name: each.entry for each in found if each.outcome is Outcome.IMPORT}
         yield Source(client, file, tuple(found))
+
+
+def _by_name(servers: object) -> object:
+    """A list of entries with names, as some write it, as a table; anything else as it is."""
+    if not isinstance(servers, list):
+        return servers
+    return {
+        str(each["name"]): each for each in servers if isinstance(each, dict) and "name" in each
+    }
 
 
 def taking_over(sources: Iterable[Source]) -> AddServers:

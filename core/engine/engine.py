@@ -170,6 +170,7 @@ class Engine:
 
     def network_up(self) -> None:
         """Servers elsewhere that wait to be tried again are tried now."""
+        self.store.notice(NoticeCode.NETWORK_UP)
         self._supervisor.network_up()
 
     def secret_changed(self, secret: str | None) -> None:

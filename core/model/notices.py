@@ -15,6 +15,7 @@ class NoticeCode(StrEnum):
     CONFIG_APPLIED = "config_applied"
     CONFIG_REJECTED = "config_rejected"
     APPROVALS_LOST = "approvals_lost"  # the database was damaged and put aside
+    NETWORK_UP = "network_up"  # there is a way to other computers again
     SHOW = "show"  # a second start of the program asks the first to show itself
 
 

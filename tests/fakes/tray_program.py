@@ -18,6 +18,7 @@ from core.model.intents import Intent
 from core.model.notices import NoticeCode
 from core.model.status import Phase
 from tests.fakes.tray_engine import ScriptedEngine, status
+from tray_app.app_chores import AppChores
 from tray_app.autostart import DesktopEntry
 from tray_app.chores import Chores
 from tray_app.main import run_tray
@@ -62,17 +63,23 @@ def chores(home: Path) -> Chores:
     data = home / "data"
     surroundings = Surroundings(home, {}, sys.platform)
 
+    def desk() -> Desk:
+        return Desk(home / "mcp_config.json", data, surroundings, ("mcpproxy-tray", "stdio"))
+
     def no_review(server: str) -> str:
         raise UnknownServer(server, ())
 
     return Chores(
         config_file=home / "mcp_config.json",
+        data_dir=data,
         log_dir=home,
         log_path_of=lambda name: home / f"server-{name}.log",
         review_of=no_review,
         write_report=lambda file: None,
         recent_calls=tuple,
-        desk=lambda: Desk(home / "mcp_config.json", data, surroundings, ("mcpproxy-tray", "stdio")),
+        unused_for=lambda name: None,
+        problems=lambda: "Nothing is wrong.",
+        apps=AppChores(desk, home),
         autostart=DesktopEntry(home),
         command=("mcpproxy-tray",),
     )

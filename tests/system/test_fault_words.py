@@ -17,9 +17,9 @@ from core.ports import Link
 from tests.fakes.clock import FakeClock
 from tests.fakes.website import LIMIT, Servers, config_of, website
 from tray_app import doctor, report
-from tray_app.actions import OpenConfig, OpenHelp, OpenLog, command_of
+from tray_app.actions import OpenConfig, OpenHelp, OpenLog, ShowProgram, command_of
 from tray_app.help import help_page
-from tray_app.rows import Row
+from tray_app.row import Row
 from tray_app.view import view_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -143,6 +143,8 @@ def check_tray(code: FaultCode, snapshot: Snapshot) -> None:
             assert first.label in ("Restart", "Retry now")
         case Action.VIEW_LOGS:
             assert command_of(first.id) == OpenLog(name)
+        case Action.CONFIGURE if code in (FaultCode.SPAWN_EACCES, FaultCode.SPAWN_ENOEXEC):
+            assert command_of(first.id) == ShowProgram(name)
         case Action.CONFIGURE | Action.LOGIN:
             assert command_of(first.id) == OpenConfig()
         case action:

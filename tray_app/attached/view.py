@@ -9,12 +9,16 @@ from core.model.status import Snapshot
 from tray_app import text
 from tray_app.actions import Verb
 from tray_app.local import Local
-from tray_app.rows import Row
+from tray_app.row import Row
 from tray_app.view import IconState, TrayView, view_of
 
 _NOT_FROM_AFAR = {
     Verb.OPEN_CONFIG,
     Verb.RESTORE_CONFIG,
+    Verb.OPEN_DATA,
+    Verb.SHOW_PROGRAM,
+    Verb.MORE_TIME,
+    Verb.COPY_REPORT,
     Verb.VIEW_LOG,
     Verb.REVIEW,
     Verb.PAUSE,
@@ -41,12 +45,13 @@ def view_from_afar(loss: Callable[[], str]) -> Callable[[Snapshot, Local], TrayV
 
 def _from_afar(rows: Iterable[Row]) -> Iterable[Row]:
     for row in rows:
-        verb = row.id.rpartition("/")[2]
+        verb = row.id.rpartition("/")[2].partition("=")[0]
         if verb == Verb.QUIT:
             yield Row(row.id, text.LEAVE)
         elif verb in _NOT_FROM_AFAR:
             continue
         elif row.rows:
-            yield replace(row, rows=tuple(_from_afar(row.rows)))
+            rows = tuple(_from_afar(row.rows))
+            yield replace(row, rows=rows, enabled=row.enabled and bool(rows))
         else:
             yield row

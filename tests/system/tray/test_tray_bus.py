@@ -15,7 +15,7 @@ from tests.fakes.tray_engine import status
 from tests.fakes.tray_host import CallFailed, FakeHost, ItemReader
 from tests.fakes.tray_shown import ShownTray
 from tray_app import icons
-from tray_app.alerts import Alert
+from tray_app.alert import Alert
 from tray_app.view import IconState
 
 icons.drawings()  # reads a file, which no test may do on its loop

@@ -56,10 +56,10 @@ async def test_an_ai_client_is_connected_and_its_servers_are_taken_over(
     async with program(home, "run", at(home, seat)) as running:
         await asyncio.to_thread(seat.icon_appears)
         await until_shown(seat, "Connect an AI client")
-        await asyncio.to_thread(seat.choose, "Connect an AI client", "Take over 1 server")
+        await asyncio.to_thread(seat.choose, "Take over 1 server", "Take over 1 server from Cursor")
         world = await running.until(lambda world: "mine" in world["servers"])
         assert world["servers"]["mine"]["quarantined"] is True
-        await asyncio.to_thread(seat.choose, "Connect an AI client", "Connect Cursor")
+        await asyncio.to_thread(seat.choose, "Connect an AI client", "Cursor", "Connect")
         await until_shown(seat, "Connected apps: Cursor")
         written = json.loads(cursor.read_text())["mcpServers"]
         assert written["mcpproxy"] == {"url": running.endpoint}

@@ -16,7 +16,7 @@ from dbus_fast.aio import MessageBus
 from tests.fakes.tray_desktop import TrayDesktop
 from tests.fakes.tray_engine import status
 from tests.fakes.tray_shown import ShownTray
-from tray_app.alerts import Alert
+from tray_app.alert import Alert
 
 pytestmark = pytest.mark.timeout(120)
 
