@@ -29,7 +29,7 @@ from tests.fakes.tray_panels import HEIGHT, LXQT, XFCE, PanelProgram
 from tests.fakes.tray_shown import ShownTray
 from tray_app.alerts import HOUR, Alerts
 from tray_app.icons import write_all
-from tray_app.local import App, Local, RecentCall
+from tray_app.local import App, Importable, Local, RecentCall
 from tray_app.view import IconState, TrayView, view_of
 
 HEIGHTS = (24, 32, 48)
@@ -58,12 +58,15 @@ WAITING = (
 )
 AT_HOME = Local(
     starts_at_login=True,
-    apps=(App("claude-code", "Claude Code", True), App("cursor", "Cursor", False)),
+    apps=(
+        App(id="claude-code", title="Claude Code", connected=True, undoable=True),
+        App(id="cursor", title="Cursor"),
+    ),
     calls=(
         RecentCall(NOON, "files", "read_file", True),
         RecentCall(NOON - timedelta(minutes=4), "github", "create_pull_request", False),
     ),
-    importable=3,
+    importable=(Importable("cursor", "Cursor", 2), Importable("zed", "Zed", 1)),
 )
 BROKEN = ConfigProblem("mcp_config.json", (Problem("mcpServers.time.command", "is missing", 12),))
 

@@ -8,7 +8,7 @@ import threading
 from core.model.status import ServerStatus
 from tests.fakes.tray_engine import ScriptedEngine
 from tray_app import pystray_shell
-from tray_app.alerts import Alert
+from tray_app.alert import Alert
 from tray_app.view import TrayView, view_of
 
 LIMIT = 30.0
