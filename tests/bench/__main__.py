@@ -11,6 +11,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Coroutine
+from dataclasses import asdict
 from pathlib import Path
 
 import dev
@@ -28,10 +29,12 @@ from tests.bench import (
     startup,
     watching,
 )
+from tests.bench.aims import judged, told
+from tests.bench.machine import described
 from tests.bench.peers import install
 from tests.bench.peers import measure as peers
 from tests.bench.process import PROC
-from tests.bench.result import QUICK, Row, Scale, document, say, table
+from tests.bench.result import QUICK, Row, Scale, plain, say, table
 
 MEASUREMENTS: dict[str, Callable[[Scale], Coroutine[None, None, list[Row]]]] = {
     "calls": calls.measure,
@@ -73,21 +76,30 @@ def main() -> int:
             say(str(problem))
             return 1
     scale = QUICK if asked.quick else Scale()
-    rows: list[Row] = []
-    for name, measure in MEASUREMENTS.items():
-        if asked.names and name not in asked.names:
-            continue
-        found = asyncio.run(measure(scale))
-        rows += found
-        sys.stdout.write(f"\n{name}\n{table(found)}\n")
+    names = [name for name in MEASUREMENTS if not asked.names or name in asked.names]
+    document = {**described(), "scale": asdict(scale)}
+    loads = [os.getloadavg()[0]]
+    found: dict[str, list[Row]] = {}
+    for name in names:
+        found[name] = asyncio.run(MEASUREMENTS[name](scale))
+        loads.append(os.getloadavg()[0])
+        sys.stdout.write(f"\n{name}\n{table(found[name])}\n")
         sys.stdout.flush()
-    load = os.getloadavg()[0]
+    rows = [row for each in found.values() for row in each]
     sys.stdout.write(
-        "\nThe ratio is the cost in multiples of the floor's, measured in turns with it: 1 is as "
-        f"good.\n{os.cpu_count()} cores, load {load:.1f} at the end.\n"
+        f"\nwhat we aim for\n{told(rows)}\n\n"
+        "The ratio is the cost in multiples of the floor's, measured in turns with it: 1 is as "
+        f"good.\n{os.cpu_count()} cores, load {min(loads):.1f} to {max(loads):.1f}.\n"
     )
     if asked.json is not None:
-        asked.json.write_text(json.dumps(document(rows, scale), indent=2) + "\n")
+        document["loads"] = loads
+        document["rows"] = [
+            {"measurement": name, **plain(row)} for name in names for row in found[name]
+        ]
+        document["aims"] = [
+            {**asdict(aim), "met": aim.met(row)} for aim, row in judged(rows) if row is not None
+        ]
+        asked.json.write_text(json.dumps(document, indent=2) + "\n")
     return 0
 
 

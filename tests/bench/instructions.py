@@ -14,12 +14,17 @@ import tempfile
 from pathlib import Path
 
 from tests.bench.load import run
+from tests.bench.peers.catalogue import PEERS, Source
+from tests.bench.peers.install import found as installed
+from tests.bench.peers.measure import started
 from tests.bench.product import environment
 from tests.bench.result import Row, Scale, say
 from tests.bench.targets import Target, targets
 
 CLIENTS = 16
 FEW = 10  # calls of each client
+INTERPRETED = (Source.OURS, Source.PYPI)
+"""Where gateways come from that compile nothing while they run, so that a count says something."""
 
 _TOTALS = re.compile(r"^totals: (\d+)$", re.MULTILINE)
 
@@ -35,6 +40,8 @@ async def measure(scale: Scale) -> list[Row]:
             for name, target in asked.items():
                 if target.plan.watched:
                     found[name] = await per_call(target, counts, FEW * (3 if scale.quick else 10))
+        others = {} if scale.quick else await _others(counts)
+    ours = next(iter(asked))
     return [
         Row(
             name=f"{target.name}, {CLIENTS} clients: instructions",
@@ -45,7 +52,31 @@ async def measure(scale: Scale) -> list[Row]:
         )
         for name, target in asked.items()
         if target.floor
+    ] + [
+        Row(
+            name=f"{name}, {CLIENTS} clients: instructions",
+            value=count,
+            unit="/call",
+            floor_name=f"MCP Proxy Tray, {ours}",
+            floor=found[ours],
+        )
+        for name, count in others.items()
     ]
+
+
+async def _others(counts: Counts) -> dict[str, float]:
+    """The other gateways that can be counted, as far as they are here."""
+    found = {}
+    for peer in PEERS:
+        program = installed(peer) if peer.source in INTERPRETED else None
+        if program is None:
+            continue
+        try:
+            async with started(peer, program, counts.command) as gateway:
+                found[str(peer)] = await per_call(gateway.target, counts, 2 * FEW)
+        except (ConnectionError, TimeoutError) as problem:
+            say(f"{peer}'s instructions are not counted: it does not answer ({problem}).")
+    return found
 
 
 async def per_call(target: Target, counts: Counts, many: int) -> float:

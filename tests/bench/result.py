@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import platform
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from statistics import median
 
@@ -38,7 +36,7 @@ class Scale:
 
     rounds: int = 5
     seconds: float = 1.5
-    watch: float = 20.0
+    watch: float = 60.0
     quick: bool = False
 
 
@@ -78,17 +76,9 @@ def table(rows: Iterable[Row]) -> str:
     )
 
 
-def document(rows: Sequence[Row], scale: Scale) -> dict[str, object]:
+def plain(row: Row) -> dict[str, object]:
     """The same for a program."""
-    return {
-        "machine": {
-            "system": platform.platform(),
-            "python": platform.python_version(),
-            "cores": os.cpu_count(),
-        },
-        "scale": asdict(scale),
-        "rows": [{**asdict(row), "ratio": row.ratio} for row in rows],
-    }
+    return {**asdict(row), "ratio": row.ratio}
 
 
 def _number(value: float) -> str:

@@ -31,8 +31,9 @@ def _read_and_publish(size: int, scale: Scale) -> list[Row]:
     entries = dict(store.snapshot.servers)
     samples = Samples()
     for _ in range(scale.rounds):
-        samples.add("read", seconds(lambda: store.snapshot.servers[name]))
-        samples.add("plain", seconds(lambda: entries[name]))
+        read = seconds("store.snapshot.servers[name]", store=store, name=name)
+        samples.add("read", read)
+        samples.add("plain", seconds("entries[name]", entries=entries, name=name))
         samples.add("publish", seconds(lambda: store.publish(status)))
         samples.add("copy", seconds(lambda: {**entries, name: status}))
     return [

@@ -170,16 +170,16 @@ async def _ready(servers: int, rounds: int) -> list[Row]:
                 await started.ready()
                 samples.add("product", time.perf_counter() - began)
     floors = {
-        "all started directly at once": samples["directly"],
-        "their own start times over the cores": samples["one"] * servers / (os.cpu_count() or 1),
+        "all at once": samples["directly"],
+        "their own times over the cores": samples["one"] * servers / (os.cpu_count() or 1),
     }
     return [
         Row(
-            name=f"process start to {servers} servers ready",
+            name=f"process start to {servers} servers ready, {how}",
             value=samples["product"] * 1e3,
             unit="ms",
-            floor_name=name,
+            floor_name="started directly",
             floor=floor * 1e3,
         )
-        for name, floor in floors.items()
+        for how, floor in floors.items()
     ]

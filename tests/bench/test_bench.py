@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import core
 from tests.bench import (
     calls,
     growth,
@@ -24,6 +25,7 @@ from tests.bench import (
     watching,
 )
 from tests.bench.__main__ import MEASUREMENTS
+from tests.bench.aims import told
 from tests.bench.answers import Answer, Answers
 from tests.bench.echo import LARGE_TEXT
 from tests.bench.load import Plan, run
@@ -98,6 +100,23 @@ def test_a_failure_is_no_result(body: bytes) -> None:
     assert not answer.is_result(1)
 
 
+def test_aims_are_judged_by_their_rows() -> None:
+    """By value or by ratio, from above or from below; what was not measured is neither."""
+    rows = [
+        Row(name="publish one server of 1000", value=19, unit="us"),
+        Row(name="publish one server of 10000", value=99, unit="us"),
+        Row(
+            name="the best of 3", value=5, unit="/s", floor_name="f", floor=35, more_is_better=True
+        ),
+        Row(name="0 servers: resident memory", value=46, unit="MB"),
+    ]
+    said = told(rows).splitlines()
+    assert "met     publish one server of 1000: 19 us, at most 20" in said
+    assert "met     the best of 3: 7 ratio, at least 6" in said
+    assert "missed  0 servers: resident memory: 46 MB, at most 45" in said
+    assert "        search of 10000 tools, 4 words: not measured now" in said
+
+
 @needs_proc
 async def test_load_counts_true_answers_of_every_target() -> None:
     """Each target answers: the program's addresses, the passthroughs, the pipe; and in full."""
@@ -135,7 +154,10 @@ async def test_command_measures_what_is_named_and_writes_it(tmp_path: Path) -> N
     code, said = await _bench("search", "--quick", "--json", str(file))
     assert code == 0, said
     assert "search of 10000 tools" in said
-    rows = json.loads(file.read_text())["rows"]
+    found = json.loads(file.read_text())
+    assert found["versions"]["product"] == core.__version__
+    assert [aim["row"] for aim in found["aims"]] == ["search of 10000 tools, 4 words"]
+    rows = found["rows"]
     assert rows[0]["floor"] > 0
     assert rows[0]["ratio"] == rows[0]["value"] / rows[0]["floor"]
 

@@ -51,7 +51,7 @@ async def measure(scale: Scale) -> list[Row]:
                 say(missing(peer))
                 continue
             try:
-                gateways.append(await stack.enter_async_context(_running(peer, program)))
+                gateways.append(await stack.enter_async_context(started(peer, program)))
             except (ConnectionError, TimeoutError) as problem:
                 say(f"{peer} is left out: it does not answer ({problem}).")
         rows = await _small(scale, gateways)
@@ -62,11 +62,15 @@ async def measure(scale: Scale) -> list[Row]:
 
 
 @asynccontextmanager
-async def _running(peer: Peer, program: str) -> AsyncIterator[Gateway]:
-    """Started, answering, and on the core of gateways. Raises ConnectionError, TimeoutError."""
+async def started(peer: Peer, program: str, under: Sequence[str] = ()) -> AsyncIterator[Gateway]:
+    """Answering, and on the core of gateways. Raises ConnectionError, TimeoutError.
+
+    ``under`` is a command to start it by.
+    """
     with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as directory:
         place = Place(program, _free_port(), Path(directory))
         process = await asyncio.create_subprocess_exec(
+            *under,
             *peer.start(place),
             env={**environment(), "HOME": directory, **peer.environment},
             cwd=directory,
