@@ -7,10 +7,9 @@ import { count, visible } from "./text.js";
 // One member that is another now, with what went and what came marked by sign, colour and name.
 export function difference(lines) {
   return h("div", { class: "diff mono", tabindex: "0", role: "group", "aria-label": "What changed" }, lines.map((line) => {
-    const [sign, words] = [line.charAt(0), visible(line.slice(1))];
-    if (sign === "+") return h("ins", {}, h("span", { class: "sr" }, "now: "), `+ ${words}`);
-    if (sign === "-") return h("del", {}, h("span", { class: "sr" }, "before: "), `- ${words}`);
-    return h("span", {}, `  ${words}`);
+    if (line.startsWith("+")) return h("ins", {}, h("span", { class: "sr" }, "now: "), visible(line));
+    if (line.startsWith("-")) return h("del", {}, h("span", { class: "sr" }, "before: "), visible(line));
+    return h("span", {}, visible(line));
   }));
 }
 

@@ -1,7 +1,8 @@
 // Words, and what servers say made fit to be read: nothing in it hides or turns anything round.
 
 const UNSEEN = /[\p{Cc}\p{Cf}\p{Co}\p{Cs}\u115f\u1160\u3164\uffa0]/gu;
-const ANSI = /\u001b\[[0-?]*[ -/]*[@-~]|\u001b\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|\u001b[@-Z\\-_]/g;
+// Colours and the like for a terminal, as the log file has them: with the escape written out.
+const ANSI = /\\x1b\[[0-?]*[ -/]*[@-~]/g;
 
 // The text with what cannot be seen written out, as in <U+200B>; breaks and tabs stay.
 export function visible(text) {
