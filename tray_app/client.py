@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import json
+import socket
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.errors import McpProxyError
 
 if TYPE_CHECKING:
-    from httpx import Client as HttpClient
-    from httpx import Response, Timeout
+    from http.client import HTTPConnection, HTTPResponse
 
 TIMEOUT = 10.0  # seconds for an answer that does not wait for anything
 PATIENCE = 60.0  # seconds for a server to get where it was asked to
 SILENCE = 60.0  # seconds a stream may be still; the engine says something every 15
+BAD = 400  # the first status of an answer that says no
 
 Json = Mapping[str, Any]
 
@@ -54,49 +56,70 @@ class Client:
 
     def events(self, path: str) -> Iterator[tuple[str, Any]]:
         """The events of a stream, by kind, until it ends; see ``core/web/sse.py``."""
-        import httpx
-        from httpx_sse import EventSource
-
-        limits = httpx.Timeout(TIMEOUT, read=SILENCE)
-        with self._talking(limits) as http, http.stream("GET", path) as answer:
-            if answer.is_error:
-                answer.read()
-                _data(answer)
-            for event in EventSource(answer).iter_sse():
-                yield event.event, event.json()
+        with self._asking("GET", path, TIMEOUT) as (connection, answer):
+            if answer.status >= BAD:
+                _data(answer.read())
+            assert connection.sock is not None
+            connection.sock.settimeout(SILENCE)
+            yield from _events(answer)
 
     def download(self, path: str) -> bytes:
         """What is no JSON unless it is an error."""
-        answer = self._request("GET", path, PATIENCE)
-        if answer.is_error:
-            _data(answer)
-        return answer.content
+        with self._asking("GET", path, PATIENCE) as (_, answer):
+            content = answer.read()
+            if answer.status >= BAD:
+                _data(content)
+            return content
 
-    def _request(
-        self, method: str, path: str, timeout: float | None, body: object = None
-    ) -> Response:
-        with self._talking(timeout) as http:
-            return http.request(method, path, json=body)
+    def _request(self, method: str, path: str, timeout: float | None, body: object = None) -> bytes:
+        with self._asking(method, path, timeout, body) as (_, answer):
+            return answer.read()
 
     @contextmanager
-    def _talking(self, timeout: float | Timeout | None) -> Iterator[HttpClient]:
-        import httpx
+    def _asking(
+        self, method: str, path: str, timeout: float | None, body: object = None
+    ) -> Iterator[tuple[HTTPConnection, HTTPResponse]]:
+        """A request that was sent, and the beginning of its answer."""
+        # The standard library's client: all others take a tenth of a second to import.
+        from http.client import HTTPConnection, HTTPException
 
-        transport = httpx.HTTPTransport(uds=str(self._socket_file))
+        with closing(HTTPConnection("localhost", timeout=timeout)) as connection:
+            connection.sock = self._connected(timeout)
+            content = json.dumps(body).encode() if body is not None else None
+            headers = {"Content-Type": "application/json"} if content is not None else {}
+            try:
+                connection.request(method, path, content, headers)
+                yield connection, connection.getresponse()
+            except (OSError, HTTPException) as error:
+                raise Failed(f"MCP Proxy Tray did not answer: {error}.") from error
+
+    def _connected(self, timeout: float | None) -> socket.socket:
+        if not hasattr(socket, "AF_UNIX"):
+            raise NotRunning
+        connected = socket.socket(socket.AF_UNIX)
+        connected.settimeout(timeout)
         try:
-            with httpx.Client(
-                transport=transport, base_url="http://localhost", timeout=timeout
-            ) as http:
-                yield http
-        except httpx.ConnectError as error:
+            connected.connect(str(self._socket_file))
+        except OSError as error:
+            connected.close()
             raise NotRunning from error
-        except httpx.HTTPError as error:
-            raise Failed(f"MCP Proxy Tray did not answer: {error}.") from error
+        return connected
 
 
-def _data(answer: Response) -> Json:
-    envelope = answer.json()
+def _data(answer: bytes) -> Json:
+    envelope = json.loads(answer)
     if not envelope["success"]:
         raise Failed(str(envelope["error"]["message"]))
     data: Json = envelope["data"]
     return data
+
+
+def _events(lines: Iterable[bytes]) -> Iterator[tuple[str, Any]]:
+    """What the engine sends: of each event one line with its kind and one with its data."""
+    kind = ""
+    for line in lines:
+        name, _, value = line.decode().rstrip("\n").partition(": ")
+        if name == "event":
+            kind = value
+        elif name == "data":
+            yield kind, json.loads(value)
