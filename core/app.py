@@ -248,6 +248,7 @@ async def _serve(
                 options.bridge,
                 lambda: engine.snapshot.endpoint,
                 options.listen,
+                keyring,
             ),
             counters=counters,
             gateway=gateway.app,

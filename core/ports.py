@@ -290,6 +290,15 @@ class Keyring(Protocol):
         Raises KeyringFailed.
         """
 
+    async def everything(self) -> Mapping[str, str]:
+        """All that was kept there for this program, by name. Raises KeyringFailed."""
+
+    async def write(self, items: Mapping[str, str]) -> None:
+        """Keep values under their names. Raises KeyringFailed."""
+
+    async def delete(self, names: Collection[str]) -> None:
+        """Take out those of the names that are there. Raises KeyringFailed."""
+
     def told(self) -> Collection[str]:
         """Every value that was read so far, so that none of them is shown."""
 
@@ -351,8 +360,9 @@ class ClientFiles(Protocol):
     async def offered(self, client: str) -> OfferedBy | None:
         """What could be taken over from it; None if it has no file."""
 
-    async def taking_over(self, client: str) -> AddServers:
-        """The intent that takes over all that can be."""
+    async def taking_over(self, client: str, to_keyring: bool) -> AddServers:
+        """The intent that takes over all that can be; its secrets are in the keyring by then, if
+        wanted. Raises also KeyringFailed."""
 
     async def read(self, text: str) -> Sequence[Offered]:
         """The servers that a text names: a command, an address or a client's settings."""

@@ -81,16 +81,18 @@ class AppChores:
 
     def take_over(self, client: str) -> str:
         """Take over what one client has, or all have (""); what was done, as a sentence."""
+        from core.secrets.drawer import Drawer
+
         desk = self.desk()
         # All are looked at in any case: what two have counts as the first one's.
-        desk.take_over(each for each in desk.sources() if client in ("", each.client.id))
-        return text.TAKEN_OVER
+        found = [each for each in desk.sources() if client in ("", each.client.id)]
+        return text.taken_over(desk.take_over_as_can_be(found, Drawer(desk.config_file)))
 
     def show_import(self) -> None:
         """Show what would be taken over, and why the rest would not."""
         from tray_app.client_commands import found_words
 
-        found = found_words(self.desk().sources()) or text.NOTHING_TO_IMPORT
+        found = found_words(self.desk().sources(), to_keyring=True) or text.NOTHING_TO_IMPORT
         show_page(self.page_dir, "preview-import.txt", f"{text.IMPORT_PAGE}\n{found}\n")
 
 

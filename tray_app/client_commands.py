@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from core.errors import McpProxyError
+from tray_app.drawer import drawer_of
 from tray_app.flags import Flags, everywhere
 from tray_app.program import program
 from tray_app.report import table
@@ -21,35 +22,45 @@ if TYPE_CHECKING:
     from core.clients.importing import Source
 
 _YES = click.option("--yes", is_flag=True, help="Write without asking.")
+_HINT = "With --secrets-to-keyring, what is in plain text goes into your keyring instead."
 _DRY = click.option("--dry-run", is_flag=True, help="Show what would be written, and stop.")
 
 
 @click.command("import")
 @everywhere
 @click.argument("client", required=False)
+@click.option(
+    "--secrets-to-keyring",
+    "to_keyring",
+    is_flag=True,
+    help="Move what is secret into the keyring; entries refer to it.",
+)
 @_DRY
 @_YES
 @click.pass_obj
-def import_servers(flags: Flags, client: str | None, dry_run: bool, yes: bool) -> None:
+def import_servers(
+    flags: Flags, client: str | None, to_keyring: bool, dry_run: bool, yes: bool
+) -> None:
     """Take servers over from AI clients, or from CLIENT only.
 
     Their own files are left as they are. What is taken over waits for your approval.
     """
-    from core.clients.candidates import Outcome
     from core.clients.catalogue import CLIENTS
+    from core.clients.importing import importable
 
     desk = _desk(flags)
     found = desk.sources(CLIENTS if client is None else (_client(client),))
-    count = sum(each.outcome is Outcome.IMPORT for source in found for each in source.candidates)
-    done = count > 0 and _agreed(
-        flags, found_words(found), f"Add {_servers(count)} to {desk.config_file}?", dry_run, yes
-    )
+    count = len(list(importable(found)))
+    preview = found_words(found, to_keyring)
+    question = f"Add {_servers(count)} to {desk.config_file}?"
+    done = count > 0 and _agreed(flags, preview, question, dry_run, yes)
     if done:
-        desk.take_over(found)
+        desk.take_over(found, drawer_of(flags) if to_keyring else None)
     if flags.as_json:
-        flags.show({"imported": done, "sources": [_as_data(source) for source in found]}, str)
+        told = {"imported": done, "secrets_to_keyring": to_keyring}
+        flags.show({**told, "sources": [_as_data(source) for source in found]}, str)
     elif count == 0:
-        click.echo(found_words(found) or "No config file of an AI client was found.")
+        click.echo(preview or "No config file of an AI client was found.")
         click.echo("There is nothing to take over.")
     elif done:
         click.echo(f"Added {_servers(count)}. They wait for your approval.")
@@ -131,18 +142,24 @@ def _list(flags: Flags, connections: Connections) -> None:
     click.echo(table(rows))
 
 
-def found_words(sources: list[Source]) -> str:
+def found_words(sources: list[Source], to_keyring: bool = False) -> str:
     """A table of what clients have and what would become of it; empty when they have nothing."""
+    where = "into the keyring" if to_keyring else "in plain text"
     rows = []
+    plain = False
     for source in sources:
         if source.why:
             rows.append((source.client.title, "", "unreadable", f"{source.file}: {source.why}"))
         for each in source.candidates:
             words = [each.reason] if each.reason else []
             if each.secrets:
-                words.append(f"in plain text: {', '.join(each.secrets)}")
+                words.append(f"{where}: {', '.join(each.secrets)}")
+                plain = not to_keyring
             rows.append((source.client.title, each.name, each.outcome.value, "; ".join(words)))
-    return table([("CLIENT", "SERVER", "OUTCOME", ""), *rows]) if rows else ""
+    if not rows:
+        return ""
+    shown = table([("CLIENT", "SERVER", "OUTCOME", ""), *rows])
+    return f"{shown}\n{_HINT}" if plain else shown
 
 
 def _as_data(source: Source) -> dict[str, object]:

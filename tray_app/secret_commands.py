@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import click
@@ -11,11 +10,9 @@ import click
 from core.errors import McpProxyError
 from core.model.references import KEYRING, SECRET_NAME, Reference
 from tray_app.client import Json, NotRunning
+from tray_app.drawer import drawer_of
 from tray_app.flags import Flags, everywhere
 from tray_app.report import table
-
-if TYPE_CHECKING:
-    from core.secrets.drawer import Drawer
 
 
 @click.group()
@@ -34,7 +31,7 @@ def set_secret(flags: Flags, name: str) -> None:
     of it are tried again.
     """
     _check(name)
-    drawer = _drawer(flags)
+    drawer = drawer_of(flags)
     drawer.put({name: _value(name)})
     users, told = drawer.users(name), _engine_told(flags, name)
     data = {"name": name, "reference": str(Reference(KEYRING, name))}
@@ -48,7 +45,7 @@ def list_secrets(flags: Flags) -> None:
     """The names of all secrets, and the servers that refer to each; never a value."""
     kept = [
         {"name": each.name, "has_value": each.has_value, "servers": list(each.servers)}
-        for each in _drawer(flags).listed()
+        for each in drawer_of(flags).listed()
     ]
     flags.show({"secrets": kept}, _list_words)
 
@@ -59,7 +56,7 @@ def list_secrets(flags: Flags) -> None:
 @click.pass_obj
 def delete_secret(flags: Flags, name: str) -> None:
     """Take a value out of the keyring."""
-    drawer = _drawer(flags)
+    drawer = drawer_of(flags)
     if not drawer.take_out([name]):
         raise McpProxyError(
             f"There is no secret named {name!r} in the keyring. mcpproxy-tray secrets list "
@@ -99,12 +96,6 @@ def _engine_told(flags: Flags, name: str) -> bool:
     except NotRunning:
         return False
     return True
-
-
-def _drawer(flags: Flags) -> Drawer:
-    from core.secrets.drawer import Drawer
-
-    return Drawer(flags.paths().config_file, lambda sentence: click.echo(sentence, err=True))
 
 
 def _set_words(data: Json) -> str:

@@ -235,11 +235,18 @@ def preview(title: str, file: str, diff: str, verb: str) -> str:
 NOTHING_TO_IMPORT = "There is nothing to take over."
 IMPORT_PAGE = """\
 What your AI clients have, and what would become of it. Their own files stay as they are.
-What is taken over does not run before you approve it.
+What is taken over does not run before you approve it. Their secrets go into your
+keyring if it can be used, else into the config file, which only you can read.
 """
 
 
-TAKEN_OVER = "The servers were taken over. They wait for your approval."
+def taken_over(why_plain: str) -> str:
+    """``why_plain``: why their secrets are not in the keyring; empty if they are, or if none."""
+    done = "The servers were taken over. They wait for your approval."
+    if not why_plain:
+        return done
+    why = why_plain.partition(". ")[0].rstrip(".")
+    return f"{done} Their secrets stand in the config file, which only you can read: {why}."
 
 
 def client_changed(title: str, connected: bool, file: str) -> str:

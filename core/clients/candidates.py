@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from urllib.parse import urlsplit
 
 from core.clients.dialects import Dialect, Entry
+from core.clients.plain_secrets import plain_secrets
 from core.model.config import SERVER_NAME_PATTERN
 
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 _BARE_VARIABLE = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _UNFIT = re.compile(r"[^A-Za-z0-9._-]+")
-_SECRET = re.compile(r"key|token|secret|passw|authorization|credential|cookie", re.IGNORECASE)
 OUR_NAME = "mcpproxy"
 _OUR_PROGRAM = "mcpproxy-tray"
 
@@ -38,7 +38,7 @@ class Candidate:
     outcome: Outcome
     reason: str = ""
     entry: Mapping[str, object] = field(default_factory=dict, repr=False)
-    secrets: tuple[str, ...] = ()  # names of variables and headers that look secret
+    secrets: tuple[str, ...] = ()  # what in plain text looks secret, by name
 
 
 class _Problem(Exception):
@@ -78,7 +78,7 @@ def candidates(
         identities.add(identity(entry))
         taken.add(name.lower())
         reason = "" if name == label else f"named {name} here"
-        secrets = tuple(_secrets(entry))
+        secrets = tuple(dict.fromkeys(secret.name for secret in plain_secrets(entry)))
         found.append(Candidate(name, Outcome.IMPORT, reason, entry, secrets))
     return found
 
@@ -203,13 +203,6 @@ def _same_place(url: str, endpoint: str) -> bool:
     loopback = {"localhost", "127.0.0.1", "::1"}
     same_host = there.hostname == here.hostname or {there.hostname, here.hostname} <= loopback
     return same_host and (there.path or "/").startswith("/mcp")
-
-
-def _secrets(entry: Entry) -> Iterable[str]:
-    for table in ("env", "headers"):
-        for name, value in _table(entry.get(table)).items():
-            if _SECRET.search(name) and "${" not in str(value):
-                yield name
 
 
 def _unique(label: str, taken: set[str]) -> str:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from core.clients.candidates import Candidate
 from core.clients.catalogue import CLIENTS, Client
 from core.clients.connecting import ClientProblem, Connections, Target
-from core.clients.importing import Source, sources, taking_over
+from core.clients.importing import Source, importable, sources, taking_over
 from core.clients.pasted import pasted
 from core.clients.places import Surroundings
 from core.config.file import ConfigFile
 from core.config.schema import Overrides
+from core.errors import KeyringFailed
 from core.model.config import Config, ServerConfig, Stdio
+from core.secrets.drawer import Drawer
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +52,34 @@ class Desk:
         endpoint = self._endpoint(config)
         return pasted(text, _known(config), endpoint, around.environ, around.platform)
 
-    def take_over(self, found: Iterable[Source]) -> None:
-        """Write what can be imported into our config file. Raises also EditRefused."""
+    def take_over(self, found: Sequence[Source], drawer: Drawer | None = None) -> None:
+        """Write what can be imported into our config file; its secrets into the drawer, if given.
+
+        What was put there stays when the file cannot be written; the next try finds it there.
+        Raises also EditRefused and KeyringFailed, before anything is written.
+        """
+        kept = None
+        if drawer is not None and any(each.secrets for each in importable(found)):
+            kept = drawer.everything()
+        intent, items = taking_over(found, kept)
+        if drawer is not None and items:
+            drawer.put(items)
 
         async def write() -> None:
             file = self._file()
             await file.load()  # creates it if there is none
-            await file.edit(taking_over(found))
+            await file.edit(intent)
 
         asyncio.run(write())
+
+    def take_over_as_can_be(self, found: Sequence[Source], drawer: Drawer) -> str:
+        """The same, with the secrets in our config file where the keyring cannot be used: why."""
+        try:
+            self.take_over(found, drawer)
+        except KeyringFailed as error:
+            self.take_over(found)
+            return str(error)
+        return ""
 
     def _config(self) -> Config:
         return self._file().examine() or Config()

@@ -10,6 +10,7 @@ from core.clients.candidates import Candidate, Outcome, candidates
 from core.clients.catalogue import Client
 from core.clients.formats import NotEditable
 from core.clients.places import Surroundings, existing
+from core.clients.plain_secrets import moved
 from core.config import disk
 from core.model.config import ServerName
 from core.model.intents import AddServers
@@ -62,13 +63,26 @@ def _by_name(servers: object) -> object:
     }
 
 
-def taking_over(sources: Iterable[Source]) -> AddServers:
-    """The intent to add all that can be imported; a person has to approve each before its use."""
-    return AddServers(
-        tuple(
-            (ServerName(each.name), {**each.entry, "quarantined": True})
-            for source in sources
-            for each in source.candidates
-            if each.outcome is Outcome.IMPORT
-        )
-    )
+def taking_over(
+    sources: Iterable[Source], kept: Mapping[str, str] | None = None
+) -> tuple[AddServers, Mapping[str, str]]:
+    """The intent to add all that can be imported; a person has to approve each before its use.
+
+    With what the keyring has, by name, the entries refer to it instead of holding secrets, and
+    the other half is what it has to take before; else they are as they stand at the client's.
+    """
+    added: list[tuple[ServerName, Mapping[str, object]]] = []
+    taken: dict[str, str] = {}
+    for each in importable(sources):
+        entry: Mapping[str, object] = each.entry
+        if kept is not None:
+            entry, items = moved(each.name, entry, {**kept, **taken})
+            taken |= items
+        added.append((ServerName(each.name), {**entry, "quarantined": True}))
+    return AddServers(tuple(added)), taken
+
+
+def importable(sources: Iterable[Source]) -> Iterator[Candidate]:
+    """What can be taken over of all that was found."""
+    for source in sources:
+        yield from (each for each in source.candidates if each.outcome is Outcome.IMPORT)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from core.errors import NotAsSeen, UnknownClient
 from core.model.clients import ClientFile, Deed, Offered, OfferedBy, Preview
 from core.model.intents import AddServers
+from core.ports import Keyring
 
 if TYPE_CHECKING:
     from core.clients.candidates import Candidate
@@ -32,6 +33,7 @@ class ServedDesk:
     bridge: tuple[str, ...]
     endpoint: Callable[[], str | None]
     listen: str | None
+    keyring: Keyring
 
     async def clients(self) -> Sequence[ClientFile]:
         def look() -> Sequence[ClientFile]:
@@ -66,13 +68,24 @@ class ServedDesk:
 
         return await asyncio.to_thread(look)
 
-    async def taking_over(self, client: str) -> AddServers:
-        def look() -> AddServers:
+    async def taking_over(self, client: str, to_keyring: bool) -> AddServers:
+        def look() -> tuple[Sequence[Source], bool]:
+            from core.clients.importing import importable
+
+            found = self._desk().sources((_client(client),))
+            return found, any(each.secrets for each in importable(found))
+
+        def entries() -> tuple[AddServers, Mapping[str, str]]:
             from core.clients.importing import taking_over
 
-            return taking_over(self._desk().sources((_client(client),)))
+            return taking_over(found, kept)
 
-        return await asyncio.to_thread(look)
+        found, some = await asyncio.to_thread(look)
+        kept = await self.keyring.everything() if to_keyring and some else None
+        intent, items = await asyncio.to_thread(entries)
+        if items:
+            await self.keyring.write(items)
+        return intent
 
     async def read(self, text: str) -> Sequence[Offered]:
         def look() -> Sequence[Offered]:

@@ -50,11 +50,7 @@ class Drawer:
     def everything(self) -> Mapping[str, str]:
         """Every value that was put here."""
 
-        async def read(keyring: Keyring) -> Mapping[str, str]:
-            names = await keyring.names()
-            return await keyring.read(names) if names else {}
-
-        return self._run(read)
+        return self._run(lambda keyring: keyring.everything())
 
     def take_out(self, names: Collection[str]) -> Collection[str]:
         """Delete those that are there; which that were."""

@@ -68,6 +68,11 @@ class Keyring:
         """What was written and not deleted. Raises KeyringFailed."""
         return await self._answer(self._vault.names)
 
+    async def everything(self) -> Mapping[str, str]:
+        """Every value that was written and not deleted, by name. Raises KeyringFailed."""
+        names = await self.names()
+        return await self.read(names) if names else {}
+
     async def write(self, items: Mapping[str, str]) -> None:
         """Keep values under their names. Raises KeyringFailed."""
         await self._answer(partial(self._vault.write, items))

@@ -6,7 +6,6 @@ nobody sees. The library is loaded when it is first needed: no start needs it.
 
 from __future__ import annotations
 
-import configparser
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
@@ -134,10 +133,12 @@ def _chosen() -> KeyringBackend:
 def _foreign() -> tuple[type[Exception], ...]:
     """What else the library lets through: of a setting that cannot be used, of the system, and
     of the libraries below it."""
-    ours = (OSError, EOFError, ImportError, AttributeError, RuntimeError, ValueError)
+    from configparser import Error as NotReadable
+
+    ours = (OSError, EOFError, ImportError, AttributeError, RuntimeError, ValueError, NotReadable)
     try:
         from jeepney import DBusErrorResponse
         from secretstorage import SecretStorageException
     except ImportError:  # they are Linux's
-        return (*ours, configparser.Error)
-    return (*ours, configparser.Error, DBusErrorResponse, SecretStorageException)
+        return ours
+    return (*ours, DBusErrorResponse, SecretStorageException)

@@ -18,6 +18,11 @@ from core.web.site import Site
 T = TypeVar("T")
 
 PREVIEW = {"deed": f"What would be done: {', '.join(Deed)}; connect unless said."}
+PLAIN, IN_KEYRING = "plain", "keyring"
+SECRETS = {
+    "secrets": f"{IN_KEYRING}: kept in the desktop's keyring, and the entries refer to them; "
+    f"{PLAIN}: in the config file as they were at the client's. {PLAIN} unless said.",
+}
 SEEN = {"hash": "Of the preview that a person saw; 409 when it would be another now."}
 
 
@@ -103,7 +108,10 @@ async def offered(site: Site, request: Request) -> Response:
 
 async def take_over(site: Site, request: Request) -> Response:
     """All that can be; it waits for a person's approval."""
-    intent = await _asked(site.clients.taking_over(request.params["client"]))
+    to = request.query.get("secrets", PLAIN)
+    if to not in (PLAIN, IN_KEYRING):
+        raise Refused(400, "bad_request", f"secrets is {PLAIN} or {IN_KEYRING}.")
+    intent = await _asked(site.clients.taking_over(request.params["client"], to == IN_KEYRING))
     if not intent.servers:
         raise Refused(409, "nothing_to_do", "There is nothing to take over from there.")
     return success(AcceptedData(await submit(site, intent)), 202)

@@ -199,6 +199,7 @@ ROUTES: tuple[Route[Site], ...] = (
         clients.take_over,
         "Take over all that can be; they wait for approval.",
         data=AcceptedData,
+        query=clients.SECRETS,
         status=202,
     ),
     *(

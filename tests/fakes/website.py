@@ -255,6 +255,7 @@ async def website(
                     ("mcpproxy-tray", "stdio"),
                     lambda: engine.snapshot.endpoint,
                     None,
+                    keyring_of(),
                 ),
                 counters=counters,
                 gateway=gateway,
