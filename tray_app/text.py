@@ -236,7 +236,7 @@ NOTHING_TO_IMPORT = "There is nothing to take over."
 IMPORT_PAGE = """\
 What your AI clients have, and what would become of it. Their own files stay as they are.
 What is taken over does not run before you approve it. Their secrets go into your
-keyring if it can be used, else into the config file, which only you can read.
+keyring if it can be used, else into the config file.
 """
 
 
@@ -246,7 +246,7 @@ def taken_over(why_plain: str) -> str:
     if not why_plain:
         return done
     why = why_plain.partition(". ")[0].rstrip(".")
-    return f"{done} Their secrets stand in the config file, which only you can read: {why}."
+    return f"{done} Their secrets are in the config file, in plain text: {why}."
 
 
 def client_changed(title: str, connected: bool, file: str) -> str:

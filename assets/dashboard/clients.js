@@ -32,11 +32,14 @@ export function clients(app) {
   async function offers(client, box) {
     const found = await get(`/api/v1/import/${encodeURIComponent(client.id)}`);
     const fit = found.servers.filter((each) => each.outcome === "import");
+    const secrets = fit.filter((each) => each.secrets.length).map((each) => `${each.name}: ${each.secrets.join(", ")}`);
+    const move = h("input", { type: "checkbox", checked: true });
     fill(box, found.why ? h("p", { class: "note warn" }, visible(found.why)) : null,
       found.servers.length ? h("ul", { class: "stack" }, found.servers.map((each) => h("li", {}, h("strong", {}, visible(each.name)), ` ${each.outcome}`, each.reason ? `: ${visible(each.reason)}` : "",
         each.entry.command ? h("pre", {}, visible([each.entry.command, ...(each.entry.args ?? [])].join(" "))) : null))) : h("p", { class: "quiet" }, "It has no servers."),
+      secrets.length ? h("label", { class: "tick" }, move, h("span", {}, visible(`Move what is secret into the keyring (${secrets.join("; ")})`))) : null,
       fit.length ? button(`Take over ${count(fit.length, "server")}`, async () => {
-        await post(`/api/v1/import/${encodeURIComponent(client.id)}`);
+        await post(`/api/v1/import/${encodeURIComponent(client.id)}?secrets=${secrets.length && move.checked ? "keyring" : "plain"}`);
         app.tell("The servers were taken over. They wait for your approval.");
         fill(box);
       }, { className: "first", tell: app.tell }) : null);

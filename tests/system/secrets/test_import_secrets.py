@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
+import pytest
+
+from tests.fakes.desktop_keyring import DesktopKeyring
+from tests.fakes.tray_person import Computer
 from tests.program import Json, program
 from tests.system.secrets.conftest import Desk
 from tests.unit.clients.homes import FILES, furnish
@@ -96,3 +101,25 @@ async def test_without_a_keyring_nothing_is_taken_over(desk: Desk) -> None:
     assert code == 1
     assert "There is no keyring here" in told
     assert desk.config_file.read_text() == before
+
+
+def test_the_menu_moves_them_if_it_can_and_says_so_if_not(
+    tmp_path: Path, keyring: DesktopKeyring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One click: with a keyring nothing is left in plain text; without, a sentence tells why."""
+    monkeypatch.delenv("PYTHON_KEYRING_BACKEND", raising=False)
+    monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent/bus")
+    computer = Computer(tmp_path)
+    furnish(computer.home)
+    file = computer.home / FILES["cursor"][0]
+    apps = computer.chores().apps
+    file.write_text(json.dumps(CURSOR))
+    told = apps.take_over("cursor")
+    assert "in the config file, in plain text: There is no keyring here" in told
+    assert "planted-shared" in computer.config_file.read_text()
+
+    computer.config_file.write_text('{"mcpServers": {}}')
+    monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", keyring.bus.address)
+    assert apps.take_over("cursor").endswith("wait for your approval.")
+    assert "planted" not in computer.config_file.read_text()
+    assert keyring.items().items() >= IN_KEYRING.items()
