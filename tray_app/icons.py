@@ -1,8 +1,9 @@
-"""Draws the tray icons from ``assets/icons.json`` with Pillow, at any size, and keeps them.
+"""Draws the tray icons from ``assets/icons.json`` with Pillow, at any size.
 
 That file is the only source of the icons: Pillow cannot read SVG, and a rasteriser that can is
-a system library on every platform; a dozen shapes need neither. ``python -m tray_app.icons DIR``
-writes them all as PNG files for looking at.
+a system library on every platform; a dozen shapes need neither. After changing it, renew what
+Linux shows with ``python -m tray_app.icons``; with a directory as its argument, that writes all
+icons there as PNG files for looking at.
 """
 
 from __future__ import annotations
@@ -16,24 +17,13 @@ from pathlib import Path
 
 from PIL import Image, ImageColor, ImageDraw
 
+from tray_app.pixmaps import FILE, PANEL_SIZES, Pixmap, packed
 from tray_app.shipped import assets
 from tray_app.view import IconState
-
-PANEL_SIZES = (16, 22, 24, 32, 48)
-"""Pixels; what Linux panels ask for at scale 1 and 2. The panel picks the nearest."""
 
 ALL_SIZES = (*PANEL_SIZES, 64)
 OVERSAMPLING = 8
 """Shapes are drawn this many times larger and averaged down, for smooth edges."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pixmap:
-    """One picture for the bus: ARGB32, network byte order, row by row, no padding."""
-
-    width: int
-    height: int
-    argb: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +59,7 @@ def _canvas(size: int) -> tuple[int, int]:
     return size * OVERSAMPLING, size * OVERSAMPLING
 
 
-@functools.cache
-def pixmaps(state: IconState) -> tuple[Pixmap, ...]:
+def drawn(state: IconState) -> tuple[Pixmap, ...]:
     """The icon in all sizes a panel may ask for."""
     return tuple(_pixmap(image(state, size)) for size in PANEL_SIZES)
 
@@ -163,7 +152,13 @@ def _sheet() -> Image.Image:
     return sheet
 
 
+def renew() -> Path:
+    """Write what ``tray_app.pixmaps`` shows."""
+    file = assets() / FILE
+    file.write_bytes(packed({state: drawn(state) for state in IconState}))
+    return file
+
+
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit("usage: python -m tray_app.icons DIRECTORY")
-    sys.stdout.writelines(f"{path}\n" for path in write_all(Path(sys.argv[1])))
+    paths = write_all(Path(sys.argv[1])) if len(sys.argv) == 2 else [renew()]
+    sys.stdout.writelines(f"{path}\n" for path in paths)

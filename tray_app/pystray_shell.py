@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tray_app import icons, text
+from tray_app import text
 from tray_app.alert import Alert
+from tray_app.pixmaps import pixmaps
 from tray_app.row import Row
 from tray_app.ui_thread import LoopThread, UiThread
 from tray_app.view import IconState, TrayView
@@ -47,7 +48,7 @@ class Shell:
         self._icon = icon
         self._look = look
         self._clicked = clicked
-        icons.drawings()  # reads a file, and here no loop runs yet that would wait for it
+        look.picture(IconState.STARTING)  # reads a file; no loop runs yet that would wait for it
 
     def run(self, ready: Callable[[], None]) -> None:
         """Run the icon's loop on the main thread until ``stop``; ``ready`` comes first.
@@ -152,7 +153,7 @@ def linux(
         icon.urgent = view.icon is IconState.ERROR
 
     look = Look(
-        icons.pixmaps,
+        pixmaps,
         beyond_pystray=beyond_pystray,
         alert=icon.show_alert,
         withdraw=icon.withdraw_alert,
@@ -192,6 +193,7 @@ if sys.platform == "darwin":
 
         import pystray
 
+        from tray_app import icons
         from tray_app.ui_thread import AppKitThread
 
         class MacIcon(pystray.Icon):
@@ -213,6 +215,7 @@ if sys.platform == "win32":
     def _windows(clicked: Clicked) -> Shell:
         import pystray
 
+        from tray_app import icons
         from tray_app.ui_thread import WindowThread
 
         class WindowsIcon(pystray.Icon):

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from dbus_fast import Variant
 
 from tray_app.bus import Method
-from tray_app.icons import Pixmap
+from tray_app.pixmaps import Pixmap
 
 INTERFACE = "org.kde.StatusNotifierItem"
 PATH = "/StatusNotifierItem"

@@ -18,9 +18,9 @@ from tray_app import dbusmenu, menu_object, sni
 from tray_app.alert import Alert
 from tray_app.bus import Exported, SessionBus
 from tray_app.dbusmenu import Entry, MenuTree
-from tray_app.icons import Pixmap
 from tray_app.notifications import Notifications
 from tray_app.panel import Panel, Placement
+from tray_app.pixmaps import Pixmap
 
 PACE = 0.1
 """Seconds between two flushes; measured: faster only costs the panel."""

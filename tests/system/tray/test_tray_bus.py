@@ -14,11 +14,11 @@ from tests.fakes.tray_bus import PrivateBus
 from tests.fakes.tray_engine import status
 from tests.fakes.tray_host import CallFailed, FakeHost, ItemReader
 from tests.fakes.tray_shown import ShownTray
-from tray_app import icons
 from tray_app.alert import Alert
+from tray_app.pixmaps import pixmaps
 from tray_app.view import IconState
 
-icons.drawings()  # reads a file, which no test may do on its loop
+pixmaps(IconState.OK)  # reads a file, which no test may do on its loop
 
 
 @pytest.fixture
@@ -88,8 +88,8 @@ async def test_item_has_what_hosts_ask_for(host: FakeHost, tray: ShownTray) -> N
         view.title,
         "b - Stopped: Ended with &lt;3&gt; &amp; more.",
     )
-    pixmaps = icons.pixmaps(IconState.ERROR)
-    assert properties["IconPixmap"] == [(p.width, p.height, p.argb) for p in pixmaps]
+    shown = pixmaps(IconState.ERROR)
+    assert properties["IconPixmap"] == [(p.width, p.height, p.argb) for p in shown]
 
 
 async def test_item_answers_what_hosts_call(host: FakeHost, tray: ShownTray) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from PIL import Image, ImageChops, ImageColor, ImageStat
 
-from tray_app import icons
+from tray_app import icons, pixmaps
+from tray_app.shipped import assets
 from tray_app.view import IconState
 
 WHITE = (255, 255, 255)
@@ -108,7 +110,7 @@ def test_every_icon_reads_on_light_and_on_dark_panels(state: IconState) -> None:
 @pytest.mark.parametrize("state", IconState)
 def test_pixmaps_are_argb_in_network_order(state: IconState) -> None:
     """Each pixel of a pixmap is alpha, red, green, blue of the picture, row by row."""
-    for pixmap in icons.pixmaps(state):
+    for pixmap in icons.drawn(state):
         picture = icons.image(state, pixmap.width)
         assert len(pixmap.argb) == pixmap.width * pixmap.height * 4
         for at in (0, pixmap.width * pixmap.height // 2, pixmap.width * pixmap.height - 1):
@@ -119,9 +121,18 @@ def test_pixmaps_are_argb_in_network_order(state: IconState) -> None:
             assert tuple(pixmap.argb[at * 4 : at * 4 + 4]) == (alpha, red, green, blue)
 
 
-def test_pixmaps_are_drawn_once() -> None:
-    """The same state gives the same pixmaps, so that nothing is redrawn or sent again."""
-    assert icons.pixmaps(IconState.OK) is icons.pixmaps(IconState.OK)
+def test_what_panels_are_shown_is_what_is_drawn() -> None:
+    """The file that spares Linux the drawing is new, and read once: nothing is sent again."""
+    for state in IconState:
+        assert pixmaps.pixmaps(state) == icons.drawn(state), "renew: python -m tray_app.icons"
+    assert pixmaps.pixmaps(IconState.OK) is pixmaps.pixmaps(IconState.OK)
+
+
+def test_pictures_of_other_icons_are_not_shown() -> None:
+    """A file of other states or sizes is refused, by a sentence that says what to do."""
+    more = zlib.compress(zlib.decompress((assets() / pixmaps.FILE).read_bytes()) + b"more")
+    with pytest.raises(ValueError, match="Renew it"):
+        pixmaps.unpacked(more)
 
 
 def test_all_are_written_for_looking_at(tmp_path: Path) -> None:
