@@ -69,6 +69,8 @@ class _Toml:
     """TOML: entries are added as a table at the end, and taken out with their sub-tables."""
 
     def read(self, text: str) -> Values:
+        if not text:  # as of every client that is not installed
+            return {}
         import tomllib
 
         try:
@@ -107,6 +109,8 @@ class _Yaml:
     """YAML: lines are put in and taken out by the places a parser tells."""
 
     def read(self, text: str) -> Values:
+        if not text:
+            return {}
         import yaml
 
         try:
