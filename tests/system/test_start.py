@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from pathlib import Path
 
-from tests.program import PROGRAM, START_LIMIT, Home
+from tests.program import PROGRAM, ROOT, START_LIMIT, Home
 
 # Each costs a start some milliseconds, and comes when somebody asks for what it does.
 LATER = {
-    "PIL": "icons, and only where the desktop takes no other",
+    "PIL": "a tray on macOS and Windows",
     "core.clients.connecting": "the config files of AI clients",
     "core.doctor.bundle": "a report",
     "core.doctor.examination": "the doctor",
@@ -50,3 +51,18 @@ async def test_a_start_imports_nothing_that_it_does_not_need(tmp_path: Path) -> 
     imported = {line.rpartition("|")[2].strip() for line in told.read_text().splitlines()}
     assert {"core.app", "uvicorn", "sqlite3"} <= imported
     assert imported & LATER.keys() == set()
+
+
+async def test_a_tray_on_linux_imports_no_more_than_it_shows() -> None:
+    """Its icons are drawn already, and it asks the engine without a big HTTP client."""
+    code = (
+        "import sys, tray_app.main, tray_app.chores; from tray_app import pystray_shell; "
+        "pystray_shell.linux(str, str, None); print(*sys.modules)"
+    )
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", code, cwd=ROOT, stdout=asyncio.subprocess.PIPE
+    )
+    out, _ = await asyncio.wait_for(process.communicate(), START_LIMIT)
+    imported = set(out.decode().split())
+    assert {"tray_app.sni_icon", "dbus_fast"} <= imported
+    assert imported & {"PIL", "httpx", "tomllib", "yaml", "core.app"} == set()
