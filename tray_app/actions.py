@@ -36,6 +36,9 @@ class Verb(StrEnum):
     SHOW_PROGRAM = ":show-program"
     OPEN_CONFIG = ":open-config"  # may be followed by = and a line
     RESTORE_CONFIG = ":restore-config"
+    OPEN_DASHBOARD = ":open-dashboard"
+    OPEN_DETAILS = ":open-details"
+    ADD_SERVER = ":add-server"
     OPEN_DATA = ":open-data"
     REVIEW = ":review"
     APPROVE = ":approve"  # followed by = and the hash of what was shown
@@ -97,6 +100,13 @@ class SetTool:
 @dataclass(frozen=True, slots=True)
 class RestartAll:
     """Restart every server that can be."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenDashboard:
+    """Open a page of the dashboard in the browser, such as ``/servers/NAME``; none is the first."""
+
+    page: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +200,7 @@ LocalCommand = (
     OpenLog
     | OpenConfig
     | OpenData
+    | OpenDashboard
     | OpenHelp
     | OpenReview
     | ShowProgram
@@ -238,6 +249,12 @@ def command_of(row_id: str) -> Command | None:
             return OpenConfig(number)
         case Verb.RESTORE_CONFIG:
             return RestoreConfig()
+        case Verb.OPEN_DASHBOARD:
+            return OpenDashboard()
+        case Verb.OPEN_DETAILS:
+            return OpenDashboard(f"/servers/{name}")
+        case Verb.ADD_SERVER:
+            return OpenDashboard("/add")
         case Verb.OPEN_DATA:
             return OpenData()
         case Verb.REVIEW:

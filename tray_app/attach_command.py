@@ -38,6 +38,7 @@ def attach(flags: Flags, url: str, key_file: Path | None) -> None:
     run_tray(
         engine,
         None,
+        dashboard=engine.dashboard,
         say=lambda sentence: click.echo(sentence, err=True),
         view=view_from_afar(lambda: engine.loss),
     )

@@ -18,7 +18,7 @@ from tray_app.attach_command import attach
 from tray_app.autostart_command import autostart
 from tray_app.client import Client
 from tray_app.client_commands import connect, disconnect, import_servers
-from tray_app.dashboard_command import dashboard
+from tray_app.dashboard_command import address, dashboard
 from tray_app.flags import Flags, everywhere
 from tray_app.paths import Paths
 from tray_app.printable import printable
@@ -188,7 +188,13 @@ def _run_alone(flags: Flags, options: Options, *, with_tray: bool) -> None:
         from tray_app.main import run_tray
 
         chores = _chores(engine, options, flags)
-        run_tray(engine, chores, say=lambda sentence: click.echo(sentence, err=True))
+        client = Client(options.socket_file)
+        run_tray(
+            engine,
+            chores,
+            dashboard=lambda page: address(client, page),
+            say=lambda sentence: click.echo(sentence, err=True),
+        )
     else:
         _wait_for_signals(engine)
     engine.stopped.result()

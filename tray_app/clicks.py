@@ -26,13 +26,14 @@ from core.model.intents import (
 )
 from core.model.status import Snapshot
 from core.model.switches import switched
-from tray_app import text
+from tray_app import desktop, text
 from tray_app.actions import (
     ConnectApp,
     CopyEndpoint,
     CopyReport,
     ImportServers,
     OpenConfig,
+    OpenDashboard,
     OpenData,
     OpenHelp,
     OpenLog,
@@ -80,12 +81,22 @@ class Face:
 
 
 class Clicks:
-    """Carries out what is clicked; ``chores`` is None when the engine is elsewhere."""
+    """Carries out what is clicked; ``chores`` is None when the engine is elsewhere.
 
-    def __init__(self, engine: Asking, chores: Chores | None, face: Face) -> None:
+    ``dashboard`` gives the address of a page of the engine's dashboard; it blocks.
+    """
+
+    def __init__(
+        self,
+        engine: Asking,
+        chores: Chores | None,
+        face: Face,
+        dashboard: Callable[[str], str],
+    ) -> None:
         self._engine = engine
         self._chores = chores
         self._face = face
+        self._dashboard = dashboard
 
     def clicked(self, row_id: str) -> None:
         """Do what the row stands for; on the UI thread, which is not held up."""
@@ -103,6 +114,8 @@ class Clicks:
                 self._do(lambda chores: chores.open_config(line))
             case OpenData():
                 self._do(Chores.open_data)
+            case OpenDashboard(page):
+                in_background(lambda: self._open_dashboard(page), self._face, text.DASHBOARD_FAILED)
             case OpenHelp(name):
                 self._open_help(name)
             case OpenReview(name):
@@ -190,6 +203,9 @@ class Clicks:
 
     def _config(self, name: ServerName) -> ServerConfig | None:
         return self._engine.snapshot.config.servers.get(name)
+
+    def _open_dashboard(self, page: str) -> None:
+        desktop.open_url(self._dashboard(page))
 
     def _open_help(self, name: ServerName) -> None:
         status = self._engine.snapshot.servers.get(name)

@@ -51,18 +51,20 @@ def run_tray(
     engine: Engine,
     chores: Chores | None,
     *,
+    dashboard: Callable[[str], str],
     on_ready: Callable[[], None] = lambda: None,
     say: Callable[[str], None] = lambda _sentence: None,
     view: Callable[[Snapshot, Local], TrayView] = view_of,
 ) -> None:
     """Show the icon until the engine has stopped; blocks the main thread.
 
-    ``chores`` is None when the engine is elsewhere. ``on_ready`` is called once the first
+    ``chores`` is None when the engine is elsewhere; ``dashboard`` gives the address of a page of
+    its dashboard. ``on_ready`` is called once the first
     picture is drawn, shown or not; ``say`` gets one sentence for a person whenever the icon
     comes or cannot be shown (it is logged too). A signal to end becomes a Shutdown intent. The
     icon never ends before the engine, whose servers would be left without an owner.
     """
-    Tray(engine, chores, on_ready, say, view).run()
+    Tray(engine, chores, dashboard, on_ready, say, view).run()
 
 
 class Tray:
@@ -72,6 +74,7 @@ class Tray:
         self,
         engine: Engine,
         chores: Chores | None,
+        dashboard: Callable[[str], str],
         on_ready: Callable[[], None],
         say: Callable[[str], None],
         view: Callable[[Snapshot, Local], TrayView],
@@ -91,7 +94,7 @@ class Tray:
             waits_for=self._waits_for,
             forgets=self._asked.forget,
         )
-        self._clicks = Clicks(engine, chores, self._face)
+        self._clicks = Clicks(engine, chores, self._face, dashboard)
         self._subscription: Subscription | None = None
         self._snapshot: Snapshot | None = None
         self._local = NOTHING_KNOWN

@@ -48,8 +48,11 @@ def menu(
     yield Row("calls", text.RECENT_CALLS, rows=calls or (none,))
     yield from apps(local)
     yield Row("separator-tools", separator=True)
+    reachable = snapshot.endpoint is not None
+    yield Row(Verb.ADD_SERVER, text.ADD_SERVER, enabled=reachable)
+    yield Row(Verb.OPEN_DASHBOARD, text.OPEN_DASHBOARD, enabled=reachable)
     yield Row(Verb.OPEN_CONFIG, text.OPEN_CONFIG)
-    yield Row(Verb.COPY_ENDPOINT, text.COPY_ENDPOINT, enabled=snapshot.endpoint is not None)
+    yield Row(Verb.COPY_ENDPOINT, text.COPY_ENDPOINT, enabled=reachable)
     if snapshot.config.paused:
         yield Row(Verb.RESUME, text.RESUME_ALL)
     elif statuses:

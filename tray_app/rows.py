@@ -91,10 +91,11 @@ def problem_verbs(
     """The same and what the fault asks for, the one thing to do next first (ux.md C.4)."""
     again, switch, log = _verbs(parent, status)
     edit = Row(f"{parent}/{Verb.OPEN_CONFIG}", text.OPEN_CONFIG)
-    explain: tuple[Row, ...] = ()
+    details = Row(f"{parent}/{Verb.OPEN_DETAILS}", text.OPEN_DETAILS)
+    explain: tuple[Row, ...] = (details,)
     code = status.fault.code if status.fault is not None else None
     if code is not None:
-        explain = (Row(f"{parent}/{Verb.HELP}", text.what_means(code)),)
+        explain += (Row(f"{parent}/{Verb.HELP}", text.what_means(code)),)
     match status.health.action:
         case Action.CONFIGURE if code in _NOT_EXECUTABLE:
             show = Row(f"{parent}/{Verb.SHOW_PROGRAM}", text.SHOW_PROGRAM)
@@ -106,10 +107,10 @@ def problem_verbs(
         case Action.CONFIGURE | Action.LOGIN:  # a key belongs into the file
             return (edit, again, log, switch, *explain)
         case Action.APPROVE:
-            return (*_approval(parent, status), log, switch)
+            return (*_approval(parent, status), log, switch, details)
         case Action.SET_SECRET:
             how = Row(f"{parent}/{Verb.HELP}", text.HOW_TO_SET)
-            return (how, edit, again, log, switch)
+            return (how, edit, again, log, switch, details)
         case _ if code is FaultCode.INTERNAL:
             report = Row(f"{parent}/{Verb.COPY_REPORT}", text.COPY_REPORT)
             return (again, report, log, switch, *explain)

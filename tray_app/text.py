@@ -15,6 +15,10 @@ ENABLE = "Enable"
 DISABLE = "Disable"
 VIEW_LOG = "View log"
 OPEN_CONFIG = "Open the config file"
+OPEN_DASHBOARD = "Open dashboard"
+OPEN_DETAILS = "Open details"
+ADD_SERVER = "Add server…"
+DASHBOARD_FAILED = "The dashboard could not be opened"
 RESTORE_CONFIG = "Restore the last good settings"
 COPY_ENDPOINT = "Copy endpoint URL"
 REVIEW = "Review what waits"
@@ -363,7 +367,7 @@ def dashboard_opened(url: str) -> str:
     return f"The dashboard opens in your browser. If it does not, within a minute: {url}"
 
 
-NO_OPENER = "Nothing was found that opens files; install xdg-utils."
+NO_OPENER = "Nothing was found that opens files and addresses; install xdg-utils."
 
 
 NOT_CARRIED_OUT = "The request could not be carried out; see the log."

@@ -150,6 +150,7 @@ class Person:
                 waits_for=self._wait_for,
                 forgets=self.waits_for.remove,
             ),
+            lambda page: f"http://127.0.0.1:1/ui/#code=x{page}",
         )
 
     def click(self, row_id: str) -> None:

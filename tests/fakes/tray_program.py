@@ -91,6 +91,7 @@ def main() -> None:
     run_tray(
         engine,
         chores(Path("/nonexistent")),
+        dashboard=lambda page: f"http://127.0.0.1:1/ui/#code=x;{page}",
         on_ready=lambda: tell("ready"),
         say=lambda sentence: tell(f"say {sentence}"),
     )

@@ -7,13 +7,14 @@ import os
 import signal
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
 from tests.fakes import faultsrv
 from tests.fakes.tray_seat import Seat
 from tests.leaks import alive
-from tests.program import KEY, PROGRAM, Home, program
+from tests.program import KEY, PROGRAM, Home, RunningProgram, program
 from tests.system.tray.test_tray_program import labels, pid_of
 
 pytestmark = pytest.mark.timeout(240)
@@ -78,6 +79,35 @@ async def test_a_click_afar_restarts_the_server_and_quit_leaves_the_engine_alone
         assert await asyncio.wait_for(tray.wait(), LIMIT) == 0
         assert alive(pid_of("alpha", after))
         assert (await running.get("/api/v1/status"))["engine"] == "running"
+
+
+async def test_the_dashboard_opens_from_near_and_from_afar(
+    home: Home, seat: Seat, tmp_path: Path
+) -> None:
+    """What the browser is given lets it in there, whichever icon was clicked."""
+    opened = tmp_path / "opened"
+    opener = tmp_path / "xdg-open"
+    os.mkfifo(opened)
+    opener.write_text(f'#!/bin/sh\necho "$1" > {opened}\n')
+    opener.chmod(0o755)
+    desktop = {**seat.env, "PATH": f"{tmp_path}:{home.environ['PATH']}"}
+
+    async def lets_in(running: RunningProgram) -> None:
+        await asyncio.to_thread(seat.icon_appears)
+        await until_shown(seat, "Add server…")
+        await asyncio.to_thread(seat.choose, "Add server…")
+        url = (await asyncio.to_thread(opened.read_text)).strip()
+        code, _, page = url.removeprefix(f"{running.base}/ui/#code=").partition("&to=")
+        assert page == "/add"
+        answer = await running.http.post("/api/v1/ui/visit", json={"code": code})
+        assert answer.status_code == 201, answer.text
+
+    home.configure({})
+    await asyncio.to_thread(seat.start_panel)
+    async with program(home, "run", desktop) as running:
+        await lets_in(running)
+    async with program(home) as running, attached(home, running.base, desktop):
+        await lets_in(running)
 
 
 async def test_an_engine_that_goes_is_told_and_one_that_comes_back_is_shown(

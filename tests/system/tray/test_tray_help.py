@@ -56,6 +56,23 @@ def test_the_page_of_a_fault_is_opened_from_the_menu(
         assert str(ROOT / "docs" / "faults" / "CRASHED.md") in told(fake_seat, "exit status 3")
 
 
+def test_the_dashboard_is_opened_from_the_menu(fake_seat: FakeSeat, opener: dict[str, str]) -> None:
+    """Its first page, the form for a server, and the page of a server that has a problem."""
+    fake_seat.start_panel()
+    with RunningTray({**fake_seat.env, **opener}, "alpha") as tray:
+        tray.expect("say The tray icon is shown.")
+        tray.tell("phase alpha failed")
+        fake_seat.run(needs_attention(fake_seat))
+        for labels, page in (
+            (["Open dashboard"], ""),
+            (["Add server…"], "/add"),
+            (["alpha - Stopped", "Open details"], "/servers/alpha"),
+        ):
+            fake_seat.choose(*labels)
+            by_hand = "Open this in your browser within a minute: http://127.0.0.1:1/ui/#code=x;"
+            assert told(fake_seat, f"{by_hand}{page}").endswith(f"x;{page}")
+
+
 def test_the_config_file_is_opened_from_the_menu(fake_seat: FakeSeat) -> None:
     """It is always there to open; here it does not exist, and that is told."""
     fake_seat.start_panel()

@@ -38,6 +38,7 @@ def test_changed_tools_are_named_and_looked_at_before_they_are_approved() -> Non
         "Approve these 2 tools",
         "View log",
         "Disable",
+        "Open details",
     ]
     assert [each.enabled for each in line.rows[:4]] == [False, False, True, True]
     assert command_of(line.rows[2].id) == OpenReview(ServerName("a"))

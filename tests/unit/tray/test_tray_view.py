@@ -206,6 +206,8 @@ def test_healthy_world_has_no_attention_section() -> None:
         "servers",
         "calls",
         "separator-tools",
+        ":add-server",
+        ":open-dashboard",
         ":open-config",
         ":copy-endpoint",
         ":pause",
