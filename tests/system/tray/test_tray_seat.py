@@ -31,6 +31,8 @@ def test_icon_is_shown_and_menu_tells_the_state(any_seat: Seat) -> None:
             "MCP Proxy - 3 of 3 ready",
             "Servers (3)",
             "Recent calls",
+            "Add server…",
+            "Open dashboard",
             "Open the config file",
             "Copy endpoint URL",
             "Pause all",
