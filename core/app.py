@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -16,7 +16,6 @@ from typing import TextIO
 import msgspec
 
 from core import __version__
-from core.asgi import ASGIApp, Receive, Scope, Send
 from core.clients.served import ServedDesk
 from core.config.file import ConfigFile
 from core.config.schema import Overrides
@@ -252,11 +251,13 @@ async def _serve(
             ),
             counters=counters,
             gateway=gateway.app,
+            calls=gateway.app.at_once,
             logs=logs,
             dashboard=options.dashboard,
             version=__version__,
         )
-        server = HttpServer(_touching(watchdog, apps.main))
+        # Every request is work that could block the loop.
+        server = HttpServer(apps.main, apps.at_once, arrived=watchdog.touch)
         metrics = HttpServer(apps.metrics)
         await storage.open()
         engine.start(config)
@@ -296,16 +297,6 @@ def _catalogue(config: Config) -> Catalogue:
     from core.search.meaning import SentenceModel
 
     return Catalogue(SentenceModel(Path(config.search_model).expanduser()))
-
-
-def _touching(watchdog: Watchdog, app: ASGIApp) -> ASGIApp:
-    """Every request is work that could block the loop."""
-
-    def touching(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        watchdog.touch()
-        return app(scope, receive, send)
-
-    return touching
 
 
 async def _stop(engine: Engine, server: HttpServer, metrics: HttpServer) -> None:

@@ -1,10 +1,13 @@
-"""The part of ASGI 3 that both driving sides speak: its types, and a leash on the client."""
+"""The part of ASGI 3 that both driving sides speak: its types, and a leash on the client.
+
+And what ASGI lacks: an answer without a task, for requests that need none.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
 
@@ -15,6 +18,29 @@ Send = Callable[[Message], Awaitable[None]]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 Header = tuple[bytes, bytes]
+Payload = bytes | memoryview
+
+Work = Callable[[Receive, Send], Awaitable[None]]
+"""Answers one request; an ASGI app that knows the scope already."""
+
+
+class Turn(Protocol):
+    """One whole request that may be answered without a task of its own."""
+
+    scope: Scope
+
+    @property
+    def body(self) -> bytes: ...
+
+    def answer(self, *body: Payload) -> None:
+        """Answer with 200 and JSON in so many parts, now or later; if not this, then ``spawn``."""
+
+    def spawn(self, work: Work) -> None:
+        """Let a task answer instead; it is not started if the client is gone."""
+
+
+AtOnce = Callable[[Turn], bool]
+"""Takes a request that is whole, or leaves it untouched and returns False."""
 
 
 class ClientGone(Exception):
@@ -54,11 +80,12 @@ async def while_connected(receive: Receive, work: Awaitable[T]) -> T:
 
     Raises ClientGone then, and whatever the work raises.
     """
+    over = False
     leash = asyncio.timeout(None)
     watch = asyncio.create_task(_disconnected(receive), name="client watch")
 
     def pull(_: asyncio.Task[None]) -> None:
-        if not watch.cancelled():
+        if not watch.cancelled() and not over:
             leash.reschedule(asyncio.get_running_loop().time())
 
     try:
@@ -67,7 +94,7 @@ async def while_connected(receive: Receive, work: Awaitable[T]) -> T:
             try:
                 return await work
             finally:
-                watch.remove_done_callback(pull)
+                over = True
     except TimeoutError:
         if leash.expired():
             raise ClientGone from None

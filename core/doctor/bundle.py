@@ -30,7 +30,7 @@ MOST_SERVER_LOGS = 50
 
 PACKAGES = (
     *("click", "dbus-fast", "filelock", "httptools", "httpx", "keyring", "msgspec", "pillow"),
-    *("platformdirs", "prometheus-client", "psutil", "pystray", "uvicorn", "uvloop", "watchdog"),
+    *("platformdirs", "prometheus-client", "psutil", "pystray", "uvloop", "watchdog"),
 )
 
 README = """\

@@ -61,11 +61,16 @@ class Cutter:
     def limit(self) -> int:
         return self._limit()
 
+    def fits(self, reply: Reply) -> bool:
+        """Whether a reply to a tool call is surely no longer than the limit."""
+        limit = self._limit()
+        return not limit or reply.result is None or len(reply.result) <= limit
+
     async def shape(self, reply: Reply) -> Reply:
         """The reply to a tool call, cut if it is longer than the limit."""
         limit = self._limit()
         result = reply.result
-        if not limit or result is None or len(result) <= limit:
+        if result is None or self.fits(reply):
             return reply
         if len(result) > LARGE:
             long = await asyncio.to_thread(_measured, bytes(result), limit)

@@ -11,26 +11,20 @@ import msgspec
 
 from core.gateway import relabelling
 from core.gateway.builtin import ENTRIES, Builtin
-from core.gateway.calling import (
-    CALLS,
-    arguments_of,
-    call_tool,
-    check_arguments,
-    check_effect,
-    input_schema,
-)
+from core.gateway.calling import CALLS, input_schema
 from core.gateway.clients import Client
 from core.gateway.cutting import Cutter
 from core.gateway.finding import CannotDo, Describe, Finder, Retrieve
 from core.gateway.guidance import composed
 from core.gateway.interests import Interests
-from core.gateway.names import split
 from core.gateway.refusal import Refusal
 from core.gateway.scope import Scope
+from core.gateway.shaping import Shaped
 from core.gateway.surface import Running
+from core.gateway.tool_calls import ToolCalls, asked_of
 from core.gateway.transparent import ROOTS_CHANGED
 from core.ports import Cache, ToolSearch
-from core.protocol.calls import Hello, Reply, Session
+from core.protocol.calls import Hello, Reply
 from core.protocol.codes import LATEST_STATEFUL, Code
 from core.protocol.headers import ANNOTATION
 
@@ -69,15 +63,7 @@ class _Named(msgspec.Struct):
     name: str
 
 
-class _Call(msgspec.Struct):
-    name: str
-    arguments: msgspec.Raw = msgspec.Raw(b"{}")
-
-
-_call = msgspec.json.Decoder(_Call)
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
-
-Relabel = Callable[[bytes, relabelling.Shown], bytes]
 
 
 class HubSurface:
@@ -102,6 +88,7 @@ class HubSurface:
         self._interests = interests
         self._cutter = Cutter(cache, lambda: self._router.door.snapshot.config.tool_response_limit)
         self._finder = Finder(scope, search, self._cutter)
+        self._calls = ToolCalls(scope, self._finder, self._cutter)
         self._more = more
         self._listed: tuple[Sequence[Builtin], bytes] | None = None  # the last list, and of what
         self._builtin: dict[str, Callable[[bytes], Awaitable[bytes]]] = {
@@ -121,6 +108,23 @@ class HubSurface:
             declares=DECLARES,
             promises_list_changed=PROMISES,
         )
+
+    def at_once(self, client: Client, params: bytes) -> bytes | Running | None:
+        try:
+            call = asked_of.decode(params)
+            if self.direct():
+                return self._calls.listed_at_once(client, call.name, params)
+            if call.name in CALLS:
+                return self._calls.found_at_once(client, call, params)
+        except msgspec.DecodeError:
+            return None  # ``begin`` says what is wrong
+        except CannotDo as problem:
+            return text_result(str(problem), is_error=True)
+        except Refusal as refusal:
+            if self.direct():
+                raise
+            return text_result(str(refusal), is_error=True)
+        return None
 
     async def begin(self, client: Client, method: str, params: bytes) -> bytes | Running:
         try:
@@ -179,12 +183,12 @@ class HubSurface:
         return self._listed[1]
 
     async def _tools_call(self, client: Client, params: bytes) -> bytes | Running:
-        call = _call.decode(params)
+        call = asked_of.decode(params)
         if self.direct():
-            return await self._call_directly(client, call.name, params)
+            return await self._calls.listed(client, call.name, params)
         try:
             if call.name in CALLS:
-                return await self._call_found(client, call, params)
+                return await self._calls.found(client, call, params)
             run = self._builtin.get(call.name)
             if run is not None:
                 return await run(bytes(call.arguments))
@@ -201,42 +205,6 @@ class HubSurface:
             f"There is no tool {call.name[:100]!r} here; tools of servers are called through "
             "call_tool, with an id that retrieve_tools found.",
         )
-
-    async def _call_found(self, client: Client, call: _Call, params: bytes) -> Running:
-        asked = call_tool.decode(call.arguments)
-        arguments, value = arguments_of(asked)
-        server, name = self._finder.parse(asked.name)
-        session = self._router.live(server) or await self._router.reach(server)
-        tool = self._finder.named(server, name)
-        check_effect(server, tool, call.name)
-        check_arguments(server, tool, value)
-        members = _members.decode(params)  # `_meta`, answers to questions: all of it is passed on
-        members["name"] = msgspec.Raw(msgspec.json.encode(tool.name))
-        members["arguments"] = arguments
-        running = await self._start(
-            client, server, session, "tools/call", msgspec.json.encode(members), tool.name
-        )
-        running.shape = self._cut_and_relabelled(server)
-        return running
-
-    async def _call_directly(self, client: Client, name: str, params: bytes) -> Running:
-        plain = split(name)
-        if plain is None or self.scope.status(plain[0]) is None:
-            plain = self.scope.merged().tools[1].get(name)
-        if plain is None:
-            raise Refusal(Code.INVALID_PARAMS, f"There is no tool {name[:100]!r} here.")
-        server, tool = plain
-        session = self._router.live(server) or await self._router.reach(server)
-        self._router.permit(server, tool)
-        if tool not in session.catalogue.tool_names:
-            raise Refusal(Code.INVALID_PARAMS, self._finder.why_not(server, tool))
-        members = _members.decode(params)
-        members["name"] = msgspec.Raw(msgspec.json.encode(tool))
-        running = await self._start(
-            client, server, session, "tools/call", msgspec.json.encode(members), tool
-        )
-        running.shape = self._relabelled(server, relabelling.tool_result)
-        return running
 
     async def _retrieve_tools(self, arguments: bytes) -> bytes:
         asked = msgspec.json.decode(arguments, type=Retrieve)
@@ -272,7 +240,7 @@ class HubSurface:
         server, own = self._prompt(name)
         members["name"] = msgspec.Raw(msgspec.json.encode(own))
         running = await self._ask(client, server, "prompts/get", members)
-        running.shape = self._relabelled(server, relabelling.prompt_result)
+        running.shape = Shaped(self.scope, server, relabelling.prompt_result)
         return running
 
     async def _resource(self, client: Client, method: str, params: bytes) -> bytes | Running:
@@ -289,7 +257,7 @@ class HubSurface:
             return b"{}"
         members["uri"] = msgspec.Raw(msgspec.json.encode(own))
         running = await self._ask(client, server, method, members)
-        running.shape = self._relabelled(server, relabelling.resource_result)
+        running.shape = Shaped(self.scope, server, relabelling.resource_result)
         return running
 
     async def _complete(self, client: Client, params: bytes) -> Running:
@@ -336,39 +304,8 @@ class HubSurface:
         self, client: Client, server: str, method: str, members: dict[str, msgspec.Raw]
     ) -> Running:
         session = self._router.live(server) or await self._router.reach(server)
-        return await self._start(client, server, session, method, msgspec.json.encode(members))
-
-    async def _start(
-        self,
-        client: Client,
-        server: str,
-        session: Session,
-        method: str,
-        params: bytes,
-        tool: str | None = None,
-    ) -> Running:
-        if client.stateless and client.log_level:
-            self._router.want_level(session, client.log_level)
-        return await self._router.start(client, server, session, method, params, tool)
-
-    def _relabelled(self, server: str, relabel: Relabel) -> Callable[[Reply], Awaitable[Reply]]:
-        async def shape(reply: Reply) -> Reply:
-            return self._led_back(server, reply, relabel)
-
-        return shape
-
-    def _cut_and_relabelled(self, server: str) -> Callable[[Reply], Awaitable[Reply]]:
-        async def shape(reply: Reply) -> Reply:
-            return await self._cutter.shape(self._led_back(server, reply, relabelling.tool_result))
-
-        return shape
-
-    def _led_back(self, server: str, reply: Reply, relabel: Relabel) -> Reply:
-        if reply.result is None:
-            return reply
-        result = bytes(reply.result)
-        told = relabel(result, lambda uri: self.scope.merged().uris.shown(server, uri))
-        return reply if told is result else Reply(result=told)
+        params = msgspec.json.encode(members)
+        return await self._router.start(client, server, session, method, params)
 
 
 def text_result(*texts: str, is_error: bool = False) -> bytes:

@@ -151,6 +151,56 @@ class Router:
             self._record.refused(name, "quarantined" if quarantined else "unavailable")
         return why
 
+    def start_at_once(
+        self,
+        client: Client,
+        name: str,
+        session: Session,
+        method: str,
+        params: bytes,
+        tool: str | None = None,
+    ) -> Running | None:
+        """Send a request on to a server of the client's own era that all share, without waiting.
+
+        None, and nothing was sent, where it takes more than that. Raises Refusal.
+        """
+        if client.stateless and client.log_level:
+            self.want_level(session, client.log_level)
+        stateless = session.hello.stateless
+        if stateless is not client.stateless or (
+            not stateless and self.leases.apart(client, name, session)
+        ):
+            return None
+        params = self._traced(name, params)
+        try:
+            call = session.start(method, params, client.id)
+        except TooBusy as busy:
+            raise self._busy(name, busy) from None
+        except ConnectionLost:
+            return None
+        sent_at = perf_counter()
+        ended = self._ended(name, session, params, tool, sent_at)
+        return Running(session, call, name, tool or method, ended, sent_at)
+
+    def _traced(self, name: str, params: bytes) -> bytes:
+        if b'"_meta"' not in params:
+            return params
+        status = self.status(name)
+        return trace.checked(params, remote=status is not None and status.kind == "http")
+
+    def _busy(self, name: str, busy: TooBusy) -> Refusal:
+        self._record.refused(name, "busy")
+        return Refusal(Code.TOO_BUSY, f"The server {name!r} is too busy: {busy}.")
+
+    def _ended(
+        self, name: str, session: Session, params: bytes, tool: str | None, sent_at: float
+    ) -> Ended:
+        if tool is None:
+            return outcome_of
+        # Clients may name anything; labels are bounded.
+        label = tool if tool in session.catalogue.tool_names else "unknown"
+        return self._record.call(name, label, params, sent_at)
+
     async def start(
         self,
         client: Client,
@@ -161,42 +211,30 @@ class Router:
         tool: str | None = None,
     ) -> Running:
         """Send a request on. Raises Refusal when the server cannot take it now."""
-        if b'"_meta"' in params:
-            status = self.status(name)
-            params = trace.checked(params, remote=status is not None and status.kind == "http")
+        running = self.start_at_once(client, name, session, method, params, tool)
+        if running is not None:
+            return running
+        params = self._traced(name, params)
         leased = not session.hello.stateless and self.leases.apart(client, name, session)
         try:
             if leased:
                 session, call = await self._apart(client, name, method, params)
-            elif session.hello.stateless or client.stateless:
-                session, call = await self._shared(client, name, session, method, params)
             else:
-                try:
-                    call = session.start(method, params, client.id)
-                except ConnectionLost:
-                    session, call = await self._shared(client, name, session, method, params)
+                session, call = await self._shared(client, name, session, method, params)
         except TooBusy as busy:
-            self._record.refused(name, "busy")
-            raise Refusal(Code.TOO_BUSY, f"The server {name!r} is too busy: {busy}.") from None
+            raise self._busy(name, busy) from None
         except ConnectionLost:
             raise self._unavailable(name) from None
         sent_at = perf_counter()
-        ended: Ended = outcome_of
-        if tool is not None:
-            # Clients may name anything; labels are bounded.
-            label = tool if tool in session.catalogue.tool_names else "unknown"
-            ended = self._record.call(name, label, params, sent_at)
+        ended = self._ended(name, session, params, tool, sent_at)
         if leased:
             ended = self._giving_back(client, name, session, ended)
-        asked = method if tool is None else tool
-        if session.hello.stateless is client.stateless:
-            return Running(session, call, name, asked, ended, sent_at)
         return bridge.running(
             client,
             session,
             call,
             server=name,
-            asked=asked,
+            asked=tool or method,
             ended=ended,
             sent_at=sent_at,
             method=method,

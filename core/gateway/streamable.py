@@ -11,8 +11,18 @@ from collections.abc import Callable
 
 import msgspec
 
-from core.asgi import BodyTooLarge, ClientGone, Receive, Scope, Send, read_body, while_connected
+from core.asgi import (
+    BodyTooLarge,
+    ClientGone,
+    Receive,
+    Scope,
+    Send,
+    Turn,
+    read_body,
+    while_connected,
+)
 from core.gateway import asking, batch
+from core.gateway.answering import Direct, answer
 from core.gateway.clients import Client, Clients
 from core.gateway.record import Record, Watched
 from core.gateway.refusal import Refusal
@@ -20,19 +30,17 @@ from core.gateway.replies import (
     JSON,
     NO_ID,
     BadRequest,
-    Delivery,
-    failure,
     read,
     read_id,
     send_whole,
 )
 from core.gateway.sse import HEARTBEAT, HEARTBEAT_COMMENT, SSE, event
 from core.gateway.stateless import Stateless
-from core.gateway.surface import Running, Surface
+from core.gateway.surface import Surface
 from core.protocol import envelope
-from core.protocol.calls import Ask, CallTimeout, Cancelled, ConnectionLost, Hello, Reply
+from core.protocol.calls import Hello, Reply
 from core.protocol.codes import LATEST_STATEFUL, STATEFUL_VERSIONS, Code, negotiated
-from core.protocol.envelope import Envelope, Kind
+from core.protocol.envelope import Envelope, Kind, Malformed
 from core.protocol.meta import members_of, mentions_version
 
 BODY_LIMIT = 16 * 1024 * 1024  # bytes
@@ -90,6 +98,47 @@ class Gateway:
             await send_whole(send, 413, told, JSON, (b"connection", b"close"))
         except ClientGone:
             return
+
+    def at_once(self, turn: Turn) -> bool:
+        """Take a tool call of a client with a session that can be sent on without waiting.
+
+        Everything else, and everything that is wrong, is left for ``__call__``.
+        """
+        scope = turn.scope
+        session_id, version = _session_headers(scope)
+        if not session_id or (version and version not in _VERSIONS) or scope["method"] != "POST":
+            return False
+        surface = self._resolve(scope["path"])
+        if surface is None:
+            return False
+        client = self._clients.find(session_id.decode("latin-1"), surface.key)
+        if client is None:
+            return False
+        try:
+            message = envelope.decode(turn.body)
+        except Malformed:
+            return False
+        request_id = bytes(message.id)
+        if message.method != "tools/call" or not envelope.is_request_id(request_id):
+            return False
+        if request_id in client.calls:
+            return False
+        watched = self._record.arrived("tools/call")
+        try:
+            begun = surface.at_once(client, bytes(message.params))
+        except Refusal as refusal:
+            watched.refused(refusal.code)
+            turn.answer(envelope.error(request_id, refusal.error_object()))
+            return True
+        if begun is None:
+            return False
+        if isinstance(begun, bytes):
+            watched.answered(begun)
+            turn.answer(envelope.result(request_id, begun))
+        else:
+            watched.sent(begun.sent_at)
+            Direct(client, request_id, begun, turn, watched).begin()
+        return True
 
     # --- POST ---------------------------------------------------------------------------------
 
@@ -155,8 +204,7 @@ class Gateway:
             await send_whole(send, 200, envelope.result(request_id, begun), JSON)
         else:
             watched.sent(begun.sent_at)
-            await _answer(client, request_id, begun, receive, send, watched)
-            watched.handed_on(begun.call)
+            await answer(client, request_id, begun, receive, send, watched)
 
     async def _batch(
         self, surface: Surface, session_id: bytes, body: bytes, receive: Receive, send: Send
@@ -313,76 +361,3 @@ def _cancel(client: Client, params: msgspec.Raw) -> None:
     cancel = client.calls.get(bytes(cancelled.request_id))
     if cancel is not None:
         cancel(cancelled.reason)
-
-
-async def _answer(
-    client: Client,
-    request_id: bytes,
-    running: Running,
-    receive: Receive,
-    send: Send,
-    watched: Watched,
-) -> None:
-    """Wait for the reply and pass it on, and meanwhile what the server tells and asks."""
-    client.calls[request_id] = running.cancel
-    delivery: Delivery | None = None  # most calls are answered without anything before
-    asked: list[Ask] = []
-    try:
-        while True:
-            if asked:
-                reply = await _arrival(client, running, receive, asked)
-            else:
-                reply = await running.arrival()
-            if reply is not None:
-                break
-            delivery = delivery or Delivery(send)
-            await _pass_on(client, running, delivery, asked)
-        if running.shape is not None:
-            reply = await running.shape(reply)
-        if reply.result is not None:
-            answer = envelope.result(request_id, reply.result)
-        else:
-            answer = envelope.error(request_id, reply.error or b"{}")
-    except (ConnectionLost, CallTimeout) as why:
-        answer = envelope.error(request_id, failure(running, why))
-    except Cancelled:
-        answer = b""
-    finally:
-        del client.calls[request_id]
-        watched.ended(running.ended(running.call))
-        unanswered = asking.give_up(client, "its request is over", asked) if asked else []
-    if delivery is not None:
-        await delivery.before([asking.withdrawal(own_id) for own_id in unanswered])
-        await delivery.end(answer)
-    elif answer:
-        await send_whole(send, 200, answer, JSON)
-    else:
-        await send_whole(send, 202, b"")
-
-
-async def _pass_on(client: Client, running: Running, delivery: Delivery, asked: list[Ask]) -> None:
-    """Send what came before the reply; what the server asks is kept in ``asked``."""
-    messages = [
-        envelope.notification(method, params)
-        for method, params in running.events()
-        if client.hears(method, params)
-    ]
-    for ask in running.asks():
-        message = asking.put(client, ask, running.call.event)
-        if message:
-            asked.append(ask)
-            messages.append(message)
-    await delivery.before(messages)
-
-
-async def _arrival(
-    client: Client, running: Running, receive: Receive, asked: list[Ask]
-) -> Reply | None:
-    """What arrives next; a client that goes away while it is asked something cannot answer."""
-    if not any(ask.open for ask in asked):
-        return await running.arrival()
-    try:
-        return await while_connected(receive, running.arrival())
-    except ClientGone:
-        asking.give_up(client, "the client is gone", asked)
-        return await running.arrival()

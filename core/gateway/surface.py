@@ -20,14 +20,22 @@ LISTS_CHANGED = {
 UPDATED = "notifications/resources/updated"
 
 Ended = Callable[[Call], str]
-Shape = Callable[[Reply], Awaitable[Reply]]
+
+
+class Shape(Protocol):
+    """What makes of a server's reply what its client gets."""
+
+    def at_once(self, reply: Reply) -> Reply | None:
+        """The shaped reply, or None if that has to be waited for."""
+
+    async def __call__(self, reply: Reply) -> Reply: ...
 
 
 class Running:
     """A request that a server of the client's own era is working on.
 
     ``ended`` is called once, when the call is over; it returns its outcome, one of
-    ``core.gateway.record.OUTCOMES``. ``shape`` makes of the server's reply what the client gets.
+    ``core.gateway.record.OUTCOMES``.
     """
 
     __slots__ = ("asked", "call", "ended", "sent_at", "server", "session", "shape")
@@ -94,6 +102,12 @@ class Surface(Protocol):
 
     async def begin(self, client: Client, method: str, params: bytes) -> bytes | Running:
         """Take a request: its result at once, or running. Raises Refusal, ConnectionLost."""
+
+    def at_once(self, client: Client, params: bytes) -> bytes | Running | None:
+        """As ``begin`` for ``tools/call``; None, and nothing was done, if it has to wait first.
+
+        Raises Refusal.
+        """
 
     def notice(self, client: Client, method: str, params: bytes) -> None:
         """Take a notification of the client's."""

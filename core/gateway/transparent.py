@@ -74,6 +74,14 @@ class ServerSurface:
     async def introduce(self) -> Hello:
         return (await self._session()).hello
 
+    def at_once(self, client: Client, params: bytes) -> bytes | Running | None:
+        session = self._router.live(self.name)
+        if session is None:
+            return None
+        tool = _tool_named(params)
+        self._router.permit(self.name, tool)
+        return self._router.start_at_once(client, self.name, session, "tools/call", params, tool)
+
     async def begin(self, client: Client, method: str, params: bytes) -> bytes | Running:
         session = self._router.live(self.name)
         if method in LISTED:
@@ -85,9 +93,11 @@ class ServerSurface:
         if method == "tools/call":
             tool = _tool_named(params)
             self._router.permit(self.name, tool)
-            return await self._start(client, session, method, params, tool)
+            return await self._router.start(client, self.name, session, method, params, tool)
         local = self._locally(client, session, method, params)
-        return await self._start(client, session, method, params) if local is None else local
+        if local is not None:
+            return local
+        return await self._router.start(client, self.name, session, method, params)
 
     def notice(self, client: Client, method: str, params: bytes) -> None:
         own = self._router.leases.own(client, self.name)
@@ -107,13 +117,6 @@ class ServerSurface:
         if self._schemas[0] is not tools:
             self._schemas = (tools, _marked_schemas(tools))
         return self._schemas[1].get(tool)
-
-    async def _start(
-        self, client: Client, session: Session, method: str, params: bytes, tool: str | None = None
-    ) -> Running:
-        if client.stateless and client.log_level:
-            self._router.want_level(session, client.log_level)
-        return await self._router.start(client, self.name, session, method, params, tool)
 
     async def _session(self) -> Session:
         """The present conversation, or what is left of the last while the server comes back."""

@@ -133,6 +133,7 @@ class Call:
     """
 
     __slots__ = (
+        "_told",
         "_waiter",
         "answered_at",
         "asks",
@@ -152,6 +153,7 @@ class Call:
         self.answered_at = 0.0  # time.perf_counter() when the reply came
         self.failure: Exception | None = None  # why there will be none
         self._waiter: asyncio.Future[None] | None = None
+        self._told: Callable[[], object] | None = None
 
     @property
     def done(self) -> bool:
@@ -184,7 +186,19 @@ class Call:
             self.failure = failure
             self._wake()
 
+    def when_stirred(self, tell: Callable[[], object]) -> None:
+        """Have the loop call ``tell`` once, when there is something to take for the first time."""
+        if self.events or self.asks or self.done:
+            asyncio.get_running_loop().call_soon(tell)
+        else:
+            self._told = tell
+
     def _wake(self) -> None:
+        tell = self._told
+        if tell is not None:
+            # By the loop, so that a bug in answering one asker stays out of the server's pipe.
+            self._told = None
+            asyncio.get_running_loop().call_soon(tell)
         waiter = self._waiter
         if waiter is not None and not waiter.done():
             waiter.set_result(None)

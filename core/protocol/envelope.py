@@ -10,6 +10,8 @@ from enum import Enum
 
 import msgspec
 
+from core.protocol.calls import Reply
+
 NOTHING = msgspec.Raw()
 
 
@@ -100,6 +102,18 @@ def result(request_id: Payload, payload: Payload) -> bytes:
 def error(request_id: Payload, payload: Payload) -> bytes:
     """An error answer whose error object is passed on as it is."""
     return b"".join((b'{"jsonrpc":"2.0","id":', request_id, b',"error":', payload, b"}"))
+
+
+def answer(request_id: Payload, reply: Reply) -> bytes:
+    """The answer that a reply is, in the asker's words."""
+    return b"".join(answer_parts(request_id, reply))
+
+
+def answer_parts(request_id: Payload, reply: Reply) -> tuple[Payload, ...]:
+    """As ``answer``, without putting together what may be megabytes."""
+    if reply.result is not None:
+        return (b'{"jsonrpc":"2.0","id":', request_id, b',"result":', reply.result, b"}")
+    return (b'{"jsonrpc":"2.0","id":', request_id, b',"error":', reply.error or b"{}", b"}")
 
 
 def error_object(code: int, message: str, data: object = None) -> bytes:

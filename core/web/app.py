@@ -10,7 +10,20 @@ from pathlib import Path
 from time import perf_counter
 from urllib.parse import parse_qsl
 
-from core.asgi import ASGIApp, ClientGone, Header, Message, Receive, Scope, Send, while_connected
+from core.asgi import (
+    ASGIApp,
+    AtOnce,
+    ClientGone,
+    Header,
+    Message,
+    Payload,
+    Receive,
+    Scope,
+    Send,
+    Turn,
+    Work,
+    while_connected,
+)
 from core.ports import (
     ClientFiles,
     ConfigText,
@@ -48,9 +61,11 @@ _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"
 
 @dataclass(frozen=True, slots=True)
 class Apps:
-    """``main`` has everything; ``metrics`` is for a port of its own, if there is one."""
+    """``main`` has everything, and ``at_once`` what of it needs no task; ``metrics`` is for a
+    port of its own, if there is one."""
 
     main: ASGIApp
+    at_once: AtOnce
     metrics: ASGIApp
 
 
@@ -67,13 +82,15 @@ def create_apps(
     clients: ClientFiles,
     counters: Counters,
     gateway: ASGIApp,
+    calls: AtOnce,
     logs: Logs,
     dashboard: Path,
     version: str,
 ) -> Apps:
     """Everything on one address; ``gateway`` is given ``/mcp`` and all below it.
 
-    ``dashboard`` is the directory with the files of ``/ui/``.
+    ``calls`` may first answer what of that needs no task; ``dashboard`` is the directory with the
+    files of ``/ui/``.
     """
     site = Site(
         door=door,
@@ -91,7 +108,8 @@ def create_apps(
         logs=logs,
         version=version,
     )
-    return Apps(_App(site, gateway, counters), MetricsPort(site))
+    app = _App(site, gateway, calls, counters)
+    return Apps(app, app.at_once, MetricsPort(site))
 
 
 class _Answering:
@@ -118,20 +136,54 @@ class _Answering:
         return self._send(message)
 
 
+class _Counted:
+    """A turn whose answer is counted as that of ``_Answering`` is."""
+
+    __slots__ = ("_arrived", "_counters", "_route", "_turn", "body", "scope")
+
+    def __init__(self, turn: Turn, counters: Counters, route: str) -> None:
+        self.scope = turn.scope
+        self.body = turn.body
+        self._turn = turn
+        self._counters = counters
+        self._route = route
+        self._arrived = perf_counter()
+
+    def answer(self, *body: Payload) -> None:
+        counters, route = self._counters, self._route
+        counters.http_requests.inc("POST", route, "200")
+        counters.http_request_duration.observe(perf_counter() - self._arrived, "POST", route)
+        self._turn.answer(*body)
+
+    def spawn(self, work: Work) -> None:
+        def counted(receive: Receive, send: Send) -> Awaitable[None]:
+            return work(receive, _Answering(send, self._counters, "POST", self._route))
+
+        self._turn.spawn(counted)
+
+
 class _App:
-    def __init__(self, site: Site, gateway: ASGIApp, counters: Counters) -> None:
+    def __init__(self, site: Site, gateway: ASGIApp, calls: AtOnce, counters: Counters) -> None:
         self._site = site
         self._gateway = gateway
+        self._calls = calls
         self._counters = counters
         for reason in guard.REASONS:
             counters.http_rejected.start_at_zero(reason)
         self._guard = Guard(site.door, site.visits)
         self._router = Router(ROUTES)
 
+    def at_once(self, turn: Turn) -> bool:
+        """Answer what needs no task; what is refused, ``__call__`` refuses."""
+        path = turn.scope["path"]
+        if not _is_mcp(path) or self._guard.judge(turn.scope, guard.MCP) is not None:
+            return False
+        return self._calls(_Counted(turn, self._counters, _mcp_label(path)))
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         method, path = scope["method"], scope["path"]
         found = None
-        if path.startswith("/mcp/") or path == "/mcp":
+        if _is_mcp(path):
             need = guard.MCP
             label = _mcp_label(path)
         else:
@@ -198,6 +250,10 @@ _REPLACED = Refusal(
     "again to finish the update.",
     (),
 )
+
+
+def _is_mcp(path: str) -> bool:
+    return path.startswith("/mcp/") or path == "/mcp"
 
 
 def _mcp_label(path: str) -> str:

@@ -1,8 +1,4 @@
-"""Listening: sockets bound before anything starts, and an HTTP server that idles at no cost.
-
-uvicorn's own server wakes ten times a second and waits for connections by polling; only its
-protocol is used here, on the engine's loop.
-"""
+"""Listening: sockets bound before anything starts, and an HTTP server that idles at no cost."""
 
 from __future__ import annotations
 
@@ -10,22 +6,17 @@ import asyncio
 import errno
 import socket
 import stat
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from core.asgi import ASGIApp, Receive, Scope, Send
+from core.asgi import ASGIApp, AtOnce, Turn
 from core.errors import AlreadyRunning, ListenError, PermissionProblem, PortInUse
 from core.model.config import Listen
+from core.web.connection import Connection, Host
 from core.web.port_holder import holder_of
-from core.web.seldom import quieten
-
-if TYPE_CHECKING:
-    from uvicorn.config import Config
-    from uvicorn.server import ServerState
 
 BACKLOG = 1024
-KEEP_ALIVE = 75  # seconds: longer than any client keeps one, so that we never close first
 PROBE_TIME = 1.0  # seconds for whoever holds a unix socket to answer
 CUT_TIME = 1.0  # seconds for connections to end once they are cut
 
@@ -150,32 +141,37 @@ def _clear_stale(path: Path) -> None:
     )
 
 
-class HttpServer:
-    """Serves one ASGI app on sockets that are already bound; runs on the current loop."""
+def _never(turn: Turn) -> bool:
+    return False
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+
+def _no_matter() -> None:
+    """Nobody has to know."""
+
+
+class HttpServer:
+    """Serves one ASGI app on sockets that are already bound; runs on the current loop.
+
+    ``at_once`` may answer what needs no task; ``arrived`` is told of every request.
+    """
+
+    def __init__(
+        self, app: ASGIApp, at_once: AtOnce = _never, arrived: Callable[[], None] = _no_matter
+    ) -> None:
+        self.host = Host(app=app, at_once=at_once, arrived=arrived, eased=self._eased)
         self._listeners: list[asyncio.Server] = []
         self._unix: list[tuple[Path, int]] = []  # socket files that are ours, by inode
-        self._all_gone = asyncio.Event()
-        self._stopping = False
-        self._state: ServerState | None = None
+        self._ease = asyncio.Event()
         self._patience: asyncio.Timeout | None = None  # with the requests that still run
         self._hurried = False
 
     async def start(self, sockets: list[socket.socket]) -> None:
         """Answer on the sockets from now on; they belong to the server then."""
-        # uvicorn's modules take a tenth of a second to import: not on the loop.
-        config, state = await asyncio.to_thread(_prepare, self._run)
         self._unix = await asyncio.to_thread(_socket_files, sockets)
-        from core.web.connection import Connection
-
-        quieten()
-        self._state = state
         loop = asyncio.get_running_loop()
 
         def connect() -> Connection:
-            return Connection(config, state, self._connection_ended)
+            return Connection(self.host)
 
         for each in sockets:
             if _is_unix(each):
@@ -192,25 +188,23 @@ class HttpServer:
         """
         for listener in self._listeners:
             listener.close()
-        state = self._state
-        if state is None:
-            return
-        for connection in list(state.connections):
-            connection.shutdown()
+        host = self.host
+        for connection in tuple(host.connections):
+            connection.leave()
         await asyncio.to_thread(_remove_own, self._unix)
-        if state.tasks:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(0 if self._hurried else grace) as self._patience:
-                    await asyncio.wait(state.tasks)
-            self._patience = None
-        self._stopping = True
-        for connection in list(state.connections):
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0 if self._hurried else grace) as self._patience:
+                await self._until(self._is_idle)
+        self._patience = None
+        for connection in tuple(host.connections):
             connection.transport.abort()
-        await self._until_all_gone()
-        for task in state.tasks:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CUT_TIME):
+                await self._until(lambda: not host.connections)
+        for task in host.tasks:
             task.cancel()
-        if state.tasks:
-            await asyncio.wait(state.tasks, timeout=CUT_TIME)
+        if host.tasks:
+            await asyncio.wait(host.tasks, timeout=CUT_TIME)
 
     def hurry(self) -> None:
         """End the grace that ``stop`` gives, or will give."""
@@ -218,24 +212,16 @@ class HttpServer:
         if self._patience is not None:
             self._patience.reschedule(asyncio.get_running_loop().time())
 
-    async def _until_all_gone(self) -> None:
-        self._connection_ended()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(CUT_TIME):
-                await self._all_gone.wait()
+    def _is_idle(self) -> bool:
+        return not self.host.tasks and not any(each.busy for each in self.host.connections)
 
-    def _connection_ended(self) -> None:
-        if self._stopping and self._state is not None and not self._state.connections:
-            self._all_gone.set()
+    async def _until(self, condition: Callable[[], bool]) -> None:
+        while not condition():
+            self._ease.clear()
+            await self._ease.wait()
 
-    async def _run(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            await self._app(scope, receive, send)
-        except asyncio.CancelledError:
-            # Only ``stop`` cancels a request, after its connection is gone; uvicorn would log
-            # that as a bug of the app.
-            if not self._stopping:
-                raise
+    def _eased(self) -> None:
+        self._ease.set()
 
 
 def _is_unix(each: socket.socket) -> bool:
@@ -253,25 +239,3 @@ def _remove_own(files: list[tuple[Path, int]]) -> None:
         with suppress(OSError):
             if path.lstat().st_ino == inode:
                 path.unlink()
-
-
-def _prepare(app: ASGIApp) -> tuple[Config, ServerState]:
-    import uvicorn.protocols.http.httptools_impl
-    from uvicorn.config import Config
-    from uvicorn.server import ServerState
-
-    config = Config(
-        app,
-        http=uvicorn.protocols.http.httptools_impl.HttpToolsProtocol,
-        ws="none",
-        lifespan="off",
-        interface="asgi3",
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        date_header=False,
-        timeout_keep_alive=KEEP_ALIVE,
-    )
-    config.load()
-    return config, ServerState()

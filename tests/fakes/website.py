@@ -163,7 +163,7 @@ class Website:
 
     async def quiet(self) -> None:
         """No request is under way any more."""
-        tasks = list(self.http._state.tasks) if self.http._state is not None else []
+        tasks = list(self.http.host.tasks)
         if tasks:
             _, pending = await asyncio.wait(tasks, timeout=LIMIT)
             assert not pending, pending
@@ -171,7 +171,7 @@ class Website:
     @property
     def waiting_to_be_sent(self) -> list[int]:
         """Bytes per connection that its client has not taken yet."""
-        connections = self.http._state.connections if self.http._state is not None else ()
+        connections = self.http.host.connections
         return [each.transport.get_write_buffer_size() for each in connections]
 
     def client(self, **headers: str) -> httpx.AsyncClient:
@@ -259,11 +259,12 @@ async def website(
                 ),
                 counters=counters,
                 gateway=gateway,
+                calls=lambda _: False,
                 logs=logs,
                 dashboard=DASHBOARD,
                 version="1.2.3",
             )
-            http = HttpServer(apps.main)
+            http = HttpServer(apps.main, apps.at_once)
             socket_path = directory / "s" / "api.sock"
             sockets = await asyncio.to_thread(
                 lambda: [bind_tcp(config.listen), bind_unix(socket_path)]

@@ -24,8 +24,8 @@ def test_each_part_includes_the_parts_before_it() -> None:
 def test_running_the_program_installs_no_test_tool() -> None:
     """The first command stays quick: it brings in neither pytest nor the SDK nor a linter."""
     names = {line.split("==")[0] for line in dev.requirements("run").splitlines()}
-    assert "uvicorn" in names
-    assert names & {"pytest", "mcp", "pydantic", "ruff", "mypy"} == set()
+    assert "httptools" in names
+    assert names & {"pytest", "mcp", "pydantic", "uvicorn", "ruff", "mypy"} == set()
 
 
 def test_digest_changes_with_what_is_installed() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from core.asgi import Receive, Scope, Send
-from core.web import connection
+from core.web import reader
 from core.web.guard import KEY as NEEDS_KEY
 from core.web.guard import MCP as NEEDS_MCP
 from core.web.routes import ROUTES
@@ -333,7 +333,7 @@ async def test_a_websocket_is_not_offered(site: Website) -> None:
 
 async def test_no_trick_appears_as_a_request(site: Website) -> None:
     """The limits are documented numbers, not accidents."""
-    assert (connection.MOST_HEADERS, connection.LARGEST_HEAD) == (100, 65536)
+    assert (reader.MOST_HEADERS, reader.LARGEST_HEAD) == (100, 65536)
     headers = [f"X-{number}: 1" for number in range(98)]
     status, _ = await ask(site, "GET", "/healthz", f"Host: 127.0.0.1:{site.port}", *headers)
     assert status == 200

@@ -10,7 +10,7 @@ import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -20,8 +20,8 @@ import uvloop
 from core.asgi import ASGIApp, ClientGone, Receive, Scope, Send, read_body
 from core.errors import AlreadyRunning, ListenError, PermissionProblem, PortInUse
 from core.model.config import Listen
-from core.web.connection import Connection
-from core.web.serve import HttpServer, _prepare, bind_tcp, bind_unix
+from core.web.connection import Connection, Host, Times
+from core.web.serve import HttpServer, bind_tcp, bind_unix
 from tests.fakes.website import LIMIT, website
 
 LOCAL = Listen(port=0)
@@ -209,6 +209,10 @@ async def serving(app: ASGIApp) -> AsyncIterator[tuple[HttpServer, str]]:
         await server.stop(0)
 
 
+def hosting(app: ASGIApp, times: Times, eased: Callable[[], None] = lambda: None) -> Host:
+    return Host(app=app, at_once=lambda _: False, arrived=lambda: None, eased=eased, times=times)
+
+
 async def until_stopped(server: HttpServer, grace: float) -> float:
     loop = asyncio.get_running_loop()
     started = loop.time()
@@ -274,7 +278,7 @@ async def test_a_request_that_does_not_end_is_cut(
         with pytest.raises(httpx.TransportError):
             await asyncio.wait_for(asking, LIMIT)
     assert app.cancelled
-    assert not [record for record in caplog.records if record.name.startswith("uvicorn")]
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
 async def test_stopping_removes_our_socket_file_only(tmp_path: Path) -> None:
@@ -292,12 +296,16 @@ async def test_stopping_removes_our_socket_file_only(tmp_path: Path) -> None:
     successor.close()
 
 
+async def test_a_server_never_started_stops() -> None:
+    """A start that failed half-way is cleaned up by the same call."""
+    await HttpServer(Slow()).stop(0.1)
+
+
 async def test_a_client_too_slow_to_ask_is_dropped(nothing_left: None) -> None:
     """F71, slow loris: half a head gets 408, silence is closed without a word."""
-    config, state = _prepare(Slow())
-    loop = asyncio.get_running_loop()
-    listener = await loop.create_server(
-        lambda: Connection(config, state, lambda: None, head_time=0.05), sock=bind_tcp(LOCAL)
+    host_of_all = hosting(Slow(), Times(head=0.05))
+    listener = await asyncio.get_running_loop().create_server(
+        lambda: Connection(host_of_all), sock=bind_tcp(LOCAL)
     )
     host, port = listener.sockets[0].getsockname()
     for sent, got in ((b"", b""), (b"GET / HTTP/1.1\r\nHo", b"HTTP/1.1 408 Request Timeout")):
@@ -309,21 +317,21 @@ async def test_a_client_too_slow_to_ask_is_dropped(nothing_left: None) -> None:
         writer.close()
         await writer.wait_closed()
     listener.close()
-    assert state.connections == set()
+    assert host_of_all.connections == set()
 
 
 @contextlib.asynccontextmanager
 async def patient_for(body_time: float, app: ASGIApp) -> AsyncIterator[tuple[str, int]]:
     """Where an app is served that waits so many seconds for each piece of a body."""
-    config, state = _prepare(app)
     gone = asyncio.Event()
+    host_of_all = hosting(app, Times(body=body_time), gone.set)
     listener = await asyncio.get_running_loop().create_server(
-        lambda: Connection(config, state, gone.set, body_time=body_time), sock=bind_tcp(LOCAL)
+        lambda: Connection(host_of_all), sock=bind_tcp(LOCAL)
     )
     yield listener.sockets[0].getsockname()
     await asyncio.wait_for(gone.wait(), LIMIT)
     listener.close()
-    assert state.connections == set()
+    assert host_of_all.connections == set()
 
 
 async def reading(scope: Scope, receive: Receive, send: Send) -> None:
@@ -398,11 +406,9 @@ async def test_a_client_that_takes_nothing_is_cut(nothing_left: None) -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
 
-    config, state = _prepare(endless)
+    host_of_all = hosting(endless, Times(stuck=0.05))
     loop = asyncio.get_running_loop()
-    listener = await loop.create_server(
-        lambda: Connection(config, state, lambda: None, stuck_time=0.05), sock=bind_tcp(LOCAL)
-    )
+    listener = await loop.create_server(lambda: Connection(host_of_all), sock=bind_tcp(LOCAL))
     host, port = listener.sockets[0].getsockname()
     with socket.socket() as raw:
         raw.setblocking(False)
