@@ -7,6 +7,7 @@ two readers of one message can understand it differently.
 from __future__ import annotations
 
 from enum import Enum
+from functools import lru_cache
 
 import msgspec
 
@@ -81,10 +82,12 @@ def is_request_id(raw: bytes) -> bool:
 
 Payload = bytes | memoryview
 
+_quoted = lru_cache(maxsize=64)(msgspec.json.encode)  # methods are few, but anybody may name one
+
 
 def request(request_id: int, method: str, params: Payload) -> bytes:
     """A request; empty ``params`` are left out."""
-    head = b'{"jsonrpc":"2.0","id":%d,"method":%b' % (request_id, msgspec.json.encode(method))
+    head = b'{"jsonrpc":"2.0","id":%d,"method":%b' % (request_id, _quoted(method))
     return b"".join((head, b',"params":', params, b"}")) if params else head + b"}"
 
 

@@ -85,6 +85,7 @@ class Child:
         self._process: Popen[bytes] | None = None
         self._tree: Tree | None = None
         self._stdin: asyncio.WriteTransport | None = None
+        self._unwritten: list[bytes] = []
         self._readers: list[asyncio.ReadTransport] = []
         self._lost: set[int] = set()  # the pipes that are closed
         self._closing = False
@@ -164,9 +165,16 @@ class Child:
         return self._process.returncode if self._process is not None else None
 
     def write(self, line: bytes) -> None:
-        """Send a line; silently lost once the process no longer reads."""
+        """Send a line, with all others of this turn of the loop; silently lost once the process
+        no longer reads."""
+        if not self._unwritten:
+            self._loop.call_soon(self._flush)
+        self._unwritten.append(line)
+
+    def _flush(self) -> None:
+        lines, self._unwritten = self._unwritten, []
         if self._stdin is not None and not self._stdin.is_closing():
-            self._stdin.write(line)
+            self._stdin.write(lines[0] if len(lines) == 1 else b"".join(lines))
 
     async def close(self, grace: Grace, forcing: Callable[[], object]) -> None:
         """Ask it to end, then make it; when this returns nothing of its group is left.

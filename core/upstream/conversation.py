@@ -105,6 +105,7 @@ class Conversation:
         self._own = Own(means.version, terms.capabilities)
         self.session.asks.alone = terms.asked
         self._introduction = Introduction("", "")
+        self._limited: tuple[ServerConfig, bool, Limits] | None = None  # the last, and for what
         self._hangs = 0  # requests in a row that were not answered in time
         self._stale: set[str] = set()  # lists the server said have changed
         self._renew = False
@@ -216,10 +217,13 @@ class Conversation:
         return tuple(concerns)
 
     def _limits(self) -> Limits:
-        newest = self._link.config
-        # The hand-shake has a limit of its own, however short calls may be.
-        timeout = newest.call_timeout if self.peer else max(LONGEST, self._config.init_timeout)
-        return Limits(newest.max_concurrent_requests, timeout)
+        newest, met = self._link.config, self.peer is not None
+        if self._limited is None or self._limited[0] is not newest or self._limited[1] is not met:
+            # The hand-shake has a limit of its own, however short calls may be.
+            timeout = newest.call_timeout if met else max(LONGEST, self._config.init_timeout)
+            limits = Limits(newest.max_concurrent_requests, timeout)
+            self._limited = (newest, met, limits)
+        return self._limited[2]
 
     # --- what is noticed ----------------------------------------------------------------------
 

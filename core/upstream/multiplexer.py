@@ -83,13 +83,16 @@ class Multiplexer(Audience):
         self._abandoned: deque[bytes] = deque(maxlen=ABANDONED_KEPT)
         self._lost = False
         self._hangs = 0
-        self._sending: Pending | None = None
-        self._stuck: Pending | None = None  # the request that filled the pipe
+        self._batch: list[Pending] = []  # sent in this turn of the loop, which writes them as one
+        self._batch_at = 0.0
+        self._stuck: list[Pending] = []  # the requests that filled the pipe
         self._full: asyncio.TimerHandle | None = None  # set while the server does not read
         self._full_since = 0.0
         self._unread = 0  # bytes written all the same, of what is no request
         self._endless = 0  # of those in flight
         self._held = False
+        self._alarm: asyncio.TimerHandle | None = None  # one for all, set to
+        self._alarm_at = 0.0  # the first moment at which one of them may be given up
         self.asks = Asks(self._tell)
 
     # --- the askers' side ---------------------------------------------------------------------
@@ -124,7 +127,8 @@ class Multiplexer(Audience):
             raise TooBusy(f"it has not read its input for {unread:.0f} s")
         limits = self._limits()
         pending = self._new(Call(caller), method, params, limits.timeout)
-        pending.timer = self._loop.call_at(pending.due, self._expire, pending)
+        if self._alarm is None or pending.due < self._alarm_at:
+            self._set_alarm(pending.due)
         if self._may_send(limits) or (caller == OURS and self._full is None):
             self._send(pending)
         else:
@@ -198,7 +202,7 @@ class Multiplexer(Audience):
         """The server does not read what it was sent."""
         if self._full is None and not self._lost:
             self._full_since = self._loop.time()
-            self._stuck = self._sending
+            self._stuck = self._batch
             self._full = self._loop.call_later(UNREAD_LIMIT, self._give_up_writing)
 
     def input_free(self) -> None:
@@ -246,8 +250,9 @@ class Multiplexer(Audience):
         """The connection is over: everyone still waiting learns it at once."""
         self._lost = True
         self.asks.lose()
-        if self._full is not None:
-            self._full.cancel()
+        for timer in (self._full, self._alarm):
+            if timer is not None:
+                timer.cancel()
         unanswered = [*self._in_flight.values(), *self._waiting]
         self._in_flight, self._waiting = {}, deque()
         for pending in unanswered:
@@ -266,9 +271,11 @@ class Multiplexer(Audience):
             pending.wants_log = True
         if not self._outlet.sends_again:
             pending.params = b""
-        self._sending = pending
+        now = self._loop.time()
+        if now != self._batch_at:
+            self._batch, self._batch_at = [], now
+        self._batch.append(pending)
         self._outlet.request(request_id, pending.method, params)
-        self._sending = None
 
     def _may_send(self, limits: Limits) -> bool:
         if self._full is not None or self._held:
@@ -289,13 +296,14 @@ class Multiplexer(Audience):
         self._outlet.tell(message)
 
     def _give_up_writing(self) -> None:
-        """Fail what waits, and the request that stopped half-way."""
+        """Fail what waits, and the requests that stopped half-way."""
         why = f"because it has not read its input for {UNREAD_LIMIT:g} s"
         unsent, self._waiting = [*self._waiting], deque()
-        stuck = self._stuck
-        if stuck is not None and b"%d" % stuck.call.upstream_id in self._in_flight:
-            self._abandon(stuck, "The request could not be sent.")
-            unsent.append(stuck)
+        for stuck in self._stuck:
+            if b"%d" % stuck.call.upstream_id in self._in_flight:
+                self._abandon(stuck, "The request could not be sent.")
+                unsent.append(stuck)
+        self._stuck = []
         for pending in unsent:
             pending.settle()
             pending.call.fail(CallTimeout(f"no answer to {pending.method}, {why}"))
@@ -372,14 +380,31 @@ class Multiplexer(Audience):
             reply = Reply(error=envelope.error_object(Code.INTERNAL_ERROR, told))
             self._answered(request_id, reply)
 
+    def _set_alarm(self, at: float) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._alarm_at = at
+        self._alarm = self._loop.call_at(at, self._ring)
+
+    def _ring(self) -> None:
+        """Give up what is due; as a rule it was answered long ago."""
+        self._alarm = None
+        now = self._loop.time() + TIMER_RESOLUTION
+        for pending in (*self._in_flight.values(), *self._waiting):
+            if pending.due <= now and not pending.endless:
+                self._expire(pending)
+        left = (*self._in_flight.values(), *self._waiting)
+        first = min((each.due for each in left if not each.endless), default=None)
+        if first is not None and self._alarm is None:
+            self._set_alarm(first)
+
     def _expire(self, pending: Pending) -> None:
         now = self._loop.time()
         pending.asks = tuple(ask for ask in pending.asks if ask.open)
         if pending.asks:
             pending.heard = now  # a person thinks, so the server waits
-        if pending.due > now + TIMER_RESOLUTION:  # progress was reported meanwhile
-            pending.timer = self._loop.call_at(pending.due, self._expire, pending)
-            return
+            if pending.due > now:
+                return
         if pending in self._waiting:
             self._waiting.remove(pending)
             failure = f"no answer to {pending.method}: it had to wait {pending.timeout:g} s"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Protocol
@@ -82,7 +81,6 @@ class Pending:
         "params",
         "sent_again",
         "timeout",
-        "timer",
         "token",
         "wants_log",
     )
@@ -94,7 +92,6 @@ class Pending:
         self.timeout = timeout  # seconds of silence
         self.asked = self.heard = now
         self.token = b""  # the asker's progress token, as JSON
-        self.timer: asyncio.TimerHandle | None = None
         self.asks: tuple[Ask, ...] = ()  # of the server's, which this request caused
         self.endless = False  # a stream of notifications: no answer is waited for
         self.wants_log = False
@@ -108,8 +105,6 @@ class Pending:
 
     def settle(self) -> None:
         """It is over; questions that nobody needs answered any more are answered so."""
-        if self.timer is not None:
-            self.timer.cancel()
         if self.asks:
             asks, self.asks = self.asks, ()
             for ask in asks:

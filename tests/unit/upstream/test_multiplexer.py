@@ -167,6 +167,7 @@ def test_after_ten_seconds_unread_calls_fail_with_words() -> None:
     async def test() -> None:
         wire = Wire()
         sent = wire.call()
+        await wire.move(0.01)  # what is sent in one turn of the loop is written as one
         wire.fills_with = 1000
         stuck, waiting = wire.call(2000), wire.call()
         await wire.move(UNREAD_LIMIT)
