@@ -275,7 +275,7 @@ class Session(Protocol):
         """Have it stop."""
 
 
-def start_alone(session: Session, method: str, params: bytes) -> None:
+def start_alone(session: Session, method: str, params: bytes, caller: str = "") -> None:
     """Send a request whose answer nobody waits for, if it can be sent."""
     with contextlib.suppress(ConnectionLost, TooBusy):
-        session.start(method, params)
+        session.start(method, params, caller)

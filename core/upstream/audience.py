@@ -8,6 +8,7 @@ from collections.abc import Callable
 import msgspec
 
 from core.protocol.calls import Catalogue, Hello, Notify
+from core.upstream.asks import Asks
 
 
 def _nothing() -> None:
@@ -17,12 +18,26 @@ def _nothing() -> None:
 class Audience(ABC):
     """The part of ``core.protocol.calls.Session`` that is not about calls."""
 
+    asks: Asks  # what the server asks of us and of clients
+
     def __init__(self) -> None:
         self.hello = Hello("")
         self.catalogue = Catalogue()
         self.subscribed: set[str] = set()  # URIs of resources
         self.subscriptions_changed: Callable[[], None] = _nothing  # for the stateless era
         self._listeners: dict[object, Notify] = {}
+
+    @property
+    def questions_open(self) -> int:
+        return self.asks.waiting
+
+    @property
+    def uses_roots(self) -> bool:
+        return self.asks.roots_asked
+
+    @property
+    def asks_clients(self) -> bool:
+        return self.asks.unattributed
 
     def listen(self, notify: Notify) -> Callable[[], None]:
         key = object()

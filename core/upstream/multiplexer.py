@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 
 import msgspec
 
@@ -21,10 +20,12 @@ from core.protocol.calls import (
     Notify,
     Reply,
     TooBusy,
+    start_alone,
 )
 from core.protocol.codes import Code
 from core.protocol.envelope import Kind, Malformed
 from core.protocol.framing import EDGE, LINE_LIMIT, Oversize
+from core.upstream.alarm import Alarm
 from core.upstream.asks import Asks, cause_of, owner_of_log
 from core.upstream.audience import Audience
 from core.upstream.pending import (
@@ -41,7 +42,6 @@ from core.upstream.unreadable import answered_id
 
 UNREAD_LIMIT = 10.0  # seconds a server may leave its input unread
 UNREAD_BYTES = 1024 * 1024  # of notifications and answers kept for a server that does not read
-TIMER_RESOLUTION = 0.002  # seconds; a timer may fire so much too early
 REASON_LENGTH = 200  # characters of a reason for cancelling that are passed on
 ABANDONED_KEPT = 1024  # ids whose late answers are expected and dropped in silence
 
@@ -83,31 +83,17 @@ class Multiplexer(Audience):
         self._abandoned: deque[bytes] = deque(maxlen=ABANDONED_KEPT)
         self._lost = False
         self._hangs = 0
-        self._batch: list[Pending] = []  # sent in this turn of the loop, which writes them as one
+        self._batch: list[Pending] = []  # sent last, in one turn of the loop: written as one
         self._batch_at = 0.0
-        self._stuck: list[Pending] = []  # the requests that filled the pipe
         self._full: asyncio.TimerHandle | None = None  # set while the server does not read
         self._full_since = 0.0
         self._unread = 0  # bytes written all the same, of what is no request
         self._endless = 0  # of those in flight
         self._held = False
-        self._alarm: asyncio.TimerHandle | None = None  # one for all, set to
-        self._alarm_at = 0.0  # the first moment at which one of them may be given up
+        self._alarm = Alarm(self._give_up_late)
         self.asks = Asks(self._tell)
 
     # --- the askers' side ---------------------------------------------------------------------
-
-    @property
-    def questions_open(self) -> int:
-        return self.asks.waiting
-
-    @property
-    def uses_roots(self) -> bool:
-        return self.asks.roots_asked
-
-    @property
-    def asks_clients(self) -> bool:
-        return self.asks.unattributed
 
     @property
     def in_flight(self) -> int:
@@ -127,8 +113,7 @@ class Multiplexer(Audience):
             raise TooBusy(f"it has not read its input for {unread:.0f} s")
         limits = self._limits()
         pending = self._new(Call(caller), method, params, limits.timeout)
-        if self._alarm is None or pending.due < self._alarm_at:
-            self._set_alarm(pending.due)
+        self._alarm.by(pending.due)
         if self._may_send(limits) or (caller == OURS and self._full is None):
             self._send(pending)
         else:
@@ -167,8 +152,7 @@ class Multiplexer(Audience):
             self._tell(envelope.notification(method, params))
 
     def _ask(self, method: str, params: bytes) -> None:
-        with suppress(ConnectionLost, TooBusy):
-            self.start(method, params, OURS)
+        start_alone(self, method, params, OURS)
 
     # --- the wire's side ----------------------------------------------------------------------
 
@@ -202,7 +186,6 @@ class Multiplexer(Audience):
         """The server does not read what it was sent."""
         if self._full is None and not self._lost:
             self._full_since = self._loop.time()
-            self._stuck = self._batch
             self._full = self._loop.call_later(UNREAD_LIMIT, self._give_up_writing)
 
     def input_free(self) -> None:
@@ -250,9 +233,9 @@ class Multiplexer(Audience):
         """The connection is over: everyone still waiting learns it at once."""
         self._lost = True
         self.asks.lose()
-        for timer in (self._full, self._alarm):
-            if timer is not None:
-                timer.cancel()
+        self._alarm.close()
+        if self._full is not None:
+            self._full.cancel()
         unanswered = [*self._in_flight.values(), *self._waiting]
         self._in_flight, self._waiting = {}, deque()
         for pending in unanswered:
@@ -271,10 +254,11 @@ class Multiplexer(Audience):
             pending.wants_log = True
         if not self._outlet.sends_again:
             pending.params = b""
-        now = self._loop.time()
-        if now != self._batch_at:
-            self._batch, self._batch_at = [], now
-        self._batch.append(pending)
+        if not pending.endless:
+            now = self._loop.time()
+            if now != self._batch_at:
+                self._batch, self._batch_at = [], now
+            self._batch.append(pending)
         self._outlet.request(request_id, pending.method, params)
 
     def _may_send(self, limits: Limits) -> bool:
@@ -298,13 +282,11 @@ class Multiplexer(Audience):
     def _give_up_writing(self) -> None:
         """Fail what waits, and the requests that stopped half-way."""
         why = f"because it has not read its input for {UNREAD_LIMIT:g} s"
-        unsent, self._waiting = [*self._waiting], deque()
-        for stuck in self._stuck:
-            if b"%d" % stuck.call.upstream_id in self._in_flight:
-                self._abandon(stuck, "The request could not be sent.")
-                unsent.append(stuck)
-        self._stuck = []
-        for pending in unsent:
+        waiting, self._waiting = self._waiting, deque()
+        stuck = [each for each in self._batch if self.awaits(each.call.upstream_id)]
+        for pending in stuck:
+            self._abandon(pending, "The request could not be sent.")
+        for pending in (*waiting, *stuck):
             pending.settle()
             pending.call.fail(CallTimeout(f"no answer to {pending.method}, {why}"))
 
@@ -377,26 +359,16 @@ class Multiplexer(Audience):
         request_id = answered_id(head, tail)
         if request_id in self._in_flight:
             told = f"The server's answer could not be read ({why})."
-            reply = Reply(error=envelope.error_object(Code.INTERNAL_ERROR, told))
-            self._answered(request_id, reply)
+            error = envelope.error_object(Code.INTERNAL_ERROR, told)
+            self._answered(request_id, Reply(error=error))
 
-    def _set_alarm(self, at: float) -> None:
-        if self._alarm is not None:
-            self._alarm.cancel()
-        self._alarm_at = at
-        self._alarm = self._loop.call_at(at, self._ring)
-
-    def _ring(self) -> None:
-        """Give up what is due; as a rule it was answered long ago."""
-        self._alarm = None
-        now = self._loop.time() + TIMER_RESOLUTION
+    def _give_up_late(self, now: float) -> float | None:
+        """Give up what is due; the moment when the next will be."""
         for pending in (*self._in_flight.values(), *self._waiting):
             if pending.due <= now and not pending.endless:
                 self._expire(pending)
         left = (*self._in_flight.values(), *self._waiting)
-        first = min((each.due for each in left if not each.endless), default=None)
-        if first is not None and self._alarm is None:
-            self._set_alarm(first)
+        return min((each.due for each in left if not each.endless), default=None)
 
     def _expire(self, pending: Pending) -> None:
         now = self._loop.time()
