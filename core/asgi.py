@@ -36,7 +36,7 @@ class Turn(Protocol):
         """Answer with 200 and JSON in so many parts, now or later; if not this, then ``spawn``."""
 
     def spawn(self, work: Work) -> None:
-        """Let a task answer instead; it is not started if the client is gone."""
+        """Let a task answer instead; if the client is gone, it tells nobody."""
 
 
 AtOnce = Callable[[Turn], bool]

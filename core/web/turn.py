@@ -135,8 +135,7 @@ class HttpTurn:
 
     def spawn(self, work: Work) -> None:
         """Let a task of its own answer instead."""
-        if not self.gone:
-            self._line.spawn(self, work)
+        self._line.spawn(self, work)
 
     def _complete(self) -> None:
         self.done = True
