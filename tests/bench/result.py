@@ -35,7 +35,7 @@ class Scale:
     """How much is measured: ``rounds`` in turns, each of ``seconds``; ``watch`` seconds of rest."""
 
     rounds: int = 5
-    seconds: float = 1.5
+    seconds: float = 1.0
     watch: float = 60.0
     quick: bool = False
 
