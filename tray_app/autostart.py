@@ -117,7 +117,10 @@ if sys.platform == "win32":
     import subprocess
     import winreg
 
-    RUN = r"Software\Microsoft\Windows\CurrentVersion\Run"
+    CURRENT = r"Software\Microsoft\Windows\CurrentVersion"
+    RUN = rf"{CURRENT}\Run"
+    APPROVED = rf"{CURRENT}\Explorer\StartupApproved\Run"
+    """Of the Task Manager and the Settings: what they turned off has an odd first byte there."""
 
     class RunKey:
         """Windows: a value of the person's own ``Run`` key."""
@@ -125,24 +128,37 @@ if sys.platform == "win32":
         place = rf"HKEY_CURRENT_USER\{RUN}\{TITLE}"
 
         def is_on(self) -> bool:
-            try:
-                with winreg.OpenKey(winreg.HKEY_CURRENT_USER, RUN) as key:
-                    winreg.QueryValueEx(key, TITLE)
-            except FileNotFoundError:
-                return False
-            return True
+            return self._value(RUN) is not None and not self._is_turned_off()
 
         def turn_on(self, command: Sequence[str]) -> None:
             with winreg.CreateKey(winreg.HKEY_CURRENT_USER, RUN) as key:
                 line = subprocess.list2cmdline(command)
                 winreg.SetValueEx(key, TITLE, 0, winreg.REG_SZ, line)
+            self._forget(APPROVED)
 
         def turn_off(self) -> None:
-            with winreg.CreateKey(winreg.HKEY_CURRENT_USER, RUN) as key:
-                try:
+            self._forget(RUN)
+            self._forget(APPROVED)
+
+        def _is_turned_off(self) -> bool:
+            word = self._value(APPROVED)
+            return isinstance(word, bytes) and bool(word) and bool(word[0] & 1)
+
+        def _value(self, path: str) -> object:
+            try:
+                with winreg.OpenKey(winreg.HKEY_CURRENT_USER, path) as key:
+                    return winreg.QueryValueEx(key, TITLE)[0]
+            except FileNotFoundError:
+                return None
+
+        def _forget(self, path: str) -> None:
+            try:
+                with winreg.OpenKey(
+                    winreg.HKEY_CURRENT_USER, path, access=winreg.KEY_SET_VALUE
+                ) as key:
                     winreg.DeleteValue(key, TITLE)
-                except FileNotFoundError:
-                    return
+            except FileNotFoundError:
+                return
 
 
 def here(home: Path, environ: Mapping[str, str]) -> Autostart:

@@ -108,9 +108,13 @@ def create(clicked: Clicked, say: Say, looked_at: Callable[[], None]) -> Shell:
     ``looked_at`` is called on the UI thread when the menu opens, where the platform tells.
     """
     if sys.platform == "darwin":
-        return _macos(clicked)
+        from tray_app import mac_shell
+
+        return mac_shell.create(clicked, looked_at)
     if sys.platform == "win32":
-        return _windows(clicked)
+        from tray_app import windows_shell
+
+        return windows_shell.create(clicked, looked_at)
     from tray_app.bus import session_address
 
     return linux(clicked, say, session_address(), looked_at)
@@ -178,78 +182,3 @@ def _no_backend() -> Iterator[None]:
             del os.environ[name]
         else:
             os.environ[name] = before
-
-
-# The two below use pystray's own backends. They follow its source and were not run here.
-
-SINGLE_PICTURE = 64
-"""Pixels of the one picture that these platforms scale down."""
-
-
-if sys.platform == "darwin":
-
-    def _macos(clicked: Clicked) -> Shell:
-        import threading
-
-        import pystray
-
-        from tray_app import icons
-        from tray_app.ui_thread import AppKitThread
-
-        class MacIcon(pystray.Icon):
-            def _notify(self, message: str, title: str | None = None) -> None:
-                # It runs osascript and waits for it.
-                show = super()._notify
-                threading.Thread(target=show, args=(message, title or ""), daemon=True).start()
-
-        icon = MacIcon(APP_ID)
-        look = Look(
-            lambda state: icons.image(state, SINGLE_PICTURE),
-            alert=lambda alert: icon.notify(alert.body, alert.title),
-        )
-        return Shell(AppKitThread(), icon, look, clicked)
-
-
-if sys.platform == "win32":
-
-    def _windows(clicked: Clicked) -> Shell:
-        import pystray
-
-        from tray_app import icons
-        from tray_app.ui_thread import WindowThread
-
-        class WindowsIcon(pystray.Icon):
-            """Does not take away the menu that is being shown, as pystray's own would."""
-
-            _shows_menu = False
-            _menu_is_old = False
-
-            def _on_notify(self, wparam: int, lparam: int) -> None:
-                self._shows_menu = True
-                try:
-                    super()._on_notify(wparam, lparam)  # returns when the menu is closed
-                finally:
-                    self._shows_menu = False
-                    if self._menu_is_old:
-                        self._update_menu()
-
-            def _update_menu(self) -> None:
-                self._menu_is_old = self._shows_menu
-                if not self._shows_menu:
-                    super()._update_menu()
-
-        def title(words: str) -> str:
-            return text.one_line(words, WINDOWS_TITLE_LIMIT)
-
-        icon = WindowsIcon(APP_ID)
-        look = Look(
-            lambda state: icons.image(state, SINGLE_PICTURE),
-            label=lambda words: words.replace("&", "&&"),
-            title=title,
-            alert=lambda alert: icon.notify(alert.body, alert.title),
-            withdraw=lambda _id: icon.remove_notification(),
-        )
-        return Shell(WindowThread(icon), icon, look, clicked)
-
-    WINDOWS_TITLE_LIMIT = 127
-    """Characters; the buffer is fixed and pystray raises ValueError beyond."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from core.clients.desk import Desk
@@ -41,9 +42,15 @@ class TellingEngine(ScriptedEngine):
         super()._carry_out(intent)
 
 
-def obey(engine: TellingEngine) -> None:
+Person = Callable[[list[str]], bool]
+"""Does what a line says, and tells whether it could."""
+
+
+def obey(engine: TellingEngine, person: Person) -> None:
     for line in sys.stdin:
         match line.split():
+            case words if person(words):
+                pass
             case ["phase", name, phase]:
                 engine.publish(status(name, Phase(phase)))
             case ["remove", name]:
@@ -85,9 +92,9 @@ def chores(home: Path) -> Chores:
     )
 
 
-def main() -> None:
+def main(person: Person = lambda _words: False) -> None:
     engine = TellingEngine([status(name) for name in sys.argv[1:]])
-    threading.Thread(target=obey, args=(engine,), daemon=True).start()
+    threading.Thread(target=obey, args=(engine, person), daemon=True).start()
     run_tray(
         engine,
         chores(Path("/nonexistent")),

@@ -111,11 +111,20 @@ async def _is_shown(item: ItemReader) -> None:
 
 
 class RunningTray:
-    """``tests.fakes.tray_program`` as a child process: what it prints, and what it is told."""
+    """``tests.fakes.tray_program`` as a child process: what it prints, and what it is told.
 
-    def __init__(self, env: Mapping[str, str], *servers: str, wrapper: Sequence[str] = ()) -> None:
+    ``module`` is the same on another platform.
+    """
+
+    def __init__(
+        self,
+        env: Mapping[str, str],
+        *servers: str,
+        wrapper: Sequence[str] = (),
+        module: str = "tray_program",
+    ) -> None:
         self._process = subprocess.Popen(
-            [*wrapper, sys.executable, "-m", "tests.fakes.tray_program", *servers],
+            [*wrapper, sys.executable, "-m", f"tests.fakes.{module}", *servers],
             env={"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", **env},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -1,5 +1,6 @@
 # The part of pystray 0.19 that tray_app uses, private hooks included; a test proves they exist.
 from collections.abc import Callable, Iterator
+from typing import Any
 
 class Icon:
     icon: object
@@ -14,6 +15,10 @@ class Icon:
     _visible: bool
     _message_handlers: dict[int, Callable[[int, int], int]]  # Windows
     _hwnd: int | None  # Windows
+    _app: Any  # macOS
+    _icon_image: Any  # macOS
+    _menu_handle: Any  # macOS
+    _status_item: Any  # macOS
     def _on_notify(self, wparam: int, lparam: int) -> None: ...  # Windows
     def __init__(
         self,
@@ -25,6 +30,7 @@ class Icon:
     def run(self, setup: Callable[[Icon], None] | None = None) -> None: ...
     def stop(self) -> None: ...
     def update_menu(self) -> None: ...
+    def remove_notification(self) -> None: ...
     def notify(self, message: str, title: str | None = None) -> None: ...
     def _mark_ready(self) -> None: ...
     def _show(self) -> None: ...

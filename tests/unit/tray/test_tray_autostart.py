@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import plistlib
+import runpy
 import shutil
 import subprocess
+import sys
+from contextlib import nullcontext
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import tray_app.autostart
 from tray_app.autostart import (
     Autostart,
     AutostartProblem,
@@ -123,3 +128,44 @@ def test_the_entry_is_valid(tmp_path: Path) -> None:
     entry.turn_on(COMMAND)
     done = subprocess.run([checker, entry.place], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_on_windows_the_settings_have_the_last_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Turned off in the Task Manager it is off; turned on here it is on; off leaves nothing."""
+    values: dict[tuple[str, str], object] = {}
+
+    def query(path: str, name: str) -> tuple[object, int]:
+        if (path, name) not in values:
+            raise FileNotFoundError
+        return values[path, name], 1
+
+    def delete(path: str, name: str) -> None:
+        if values.pop((path, name), None) is None:
+            raise FileNotFoundError
+
+    winreg = ModuleType("winreg")
+    vars(winreg).update(
+        HKEY_CURRENT_USER=0,
+        KEY_SET_VALUE=2,
+        REG_SZ=1,
+        OpenKey=lambda _root, path, access=0: nullcontext(path),
+        CreateKey=lambda _root, path: nullcontext(path),
+        QueryValueEx=query,
+        SetValueEx=lambda path, name, _none, _kind, value: values.update({(path, name): value}),
+        DeleteValue=delete,
+    )
+    with monkeypatch.context() as windows:
+        windows.setitem(sys.modules, "winreg", winreg)
+        windows.setattr(sys, "platform", "win32")
+        names = runpy.run_path(str(Path(tray_app.autostart.__file__)))
+    key: Autostart = names["RunKey"]()
+    assert not key.is_on()
+    key.turn_on(COMMAND)
+    assert key.is_on()
+    assert list(values.values()) == [subprocess.list2cmdline(COMMAND)]
+    values[names["APPROVED"], names["TITLE"]] = b"\x03" + bytes(11)
+    assert not key.is_on()
+    key.turn_on(COMMAND)
+    assert key.is_on()
+    key.turn_off()
+    assert values == {}
