@@ -57,6 +57,9 @@ class Verb(StrEnum):
     COPY_REPORT = ":copy-report"
     SAVE_REPORT = ":save-report"
     OPEN_LOGS = ":open-logs"
+    CHECK_UPDATES = ":check-updates"
+    COPY_UPDATE = ":copy-update"
+    PUT_OFF_UPDATE = ":put-off-update"  # followed by = and the version
     START_AT_LOGIN = ":start-at-login"
     NOT_AT_LOGIN = ":not-at-login"
     QUIT = ":quit"
@@ -190,6 +193,23 @@ class OpenLogs:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckUpdates:
+    """Ask whether there is a newer version."""
+
+
+@dataclass(frozen=True, slots=True)
+class CopyUpdate:
+    """Put the command that brings the newer version on the clipboard."""
+
+
+@dataclass(frozen=True, slots=True)
+class PutOffUpdate:
+    """Say no more of a newer version."""
+
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
 class StartAtLogin:
     """Start with the desktop session, or no longer."""
 
@@ -217,6 +237,9 @@ LocalCommand = (
     | CopyReport
     | SaveReport
     | OpenLogs
+    | CheckUpdates
+    | CopyUpdate
+    | PutOffUpdate
     | StartAtLogin
 )
 Command = Intent | LocalCommand
@@ -287,6 +310,12 @@ def command_of(row_id: str) -> Command | None:
             return SaveReport()
         case Verb.OPEN_LOGS:
             return OpenLogs()
+        case Verb.CHECK_UPDATES:
+            return CheckUpdates()
+        case Verb.COPY_UPDATE:
+            return CopyUpdate()
+        case Verb.PUT_OFF_UPDATE:
+            return PutOffUpdate(said)
         case Verb.START_AT_LOGIN | Verb.NOT_AT_LOGIN:
             return StartAtLogin(verb == Verb.START_AT_LOGIN)
         case Verb.QUIT:

@@ -48,11 +48,12 @@ class Reason(StrEnum):
     APPROVE = "approve"
     FAILED = "failed"
     DOWN = "down"  # it is being tried again and again
+    NEWS = "news"  # nothing is the matter with a server
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One incident: what is the matter with which server."""
+    """One incident: what is the matter with which server; news are named after themselves."""
 
     reason: Reason
     server: ServerName
@@ -92,6 +93,7 @@ class Alerts:
     _incidents: dict[Key, _Incident] = field(default_factory=dict, init=False)
     _said: dict[Key, float] = field(default_factory=dict, init=False)
     _lately: list[tuple[float, str]] = field(default_factory=list, init=False)  # shown, in an hour
+    _news: dict[Key, Alert] = field(default_factory=dict, init=False)
     _told: dict[ServerName, str] = field(default_factory=dict, init=False)
     _uses: dict[ServerName, _Use] = field(default_factory=dict, init=False)
     _open: set[str] = field(default_factory=set, init=False)
@@ -111,6 +113,10 @@ class Alerts:
     def snooze(self, until: float) -> None:
         """Say nothing until then."""
         self._snoozed_until = until
+
+    def add(self, news: Alert) -> None:
+        """Something that is not about a server, to be said as soon as anything may be."""
+        self._news[Key(Reason.NEWS, ServerName(news.id))] = news
 
     def told(self, server: ServerName, id_: str) -> None:
         """The person knows what is the matter with the server, from the notification ``id_``."""
@@ -136,14 +142,14 @@ class Alerts:
 
     def _follow(self, snapshot: Snapshot, now: float) -> list[str]:
         """Note what is new and what is over; the notifications that nobody needs any more."""
-        present = incidents(snapshot)
+        present = {**incidents(snapshot), **self._news}
         over = {key: self._incidents.pop(key) for key in list(self._incidents)
                 if key not in present}  # fmt: skip
         for key, alert in present.items():
             known = self._incidents.get(key)
             if known is None:
-                status = snapshot.servers[key.server]
-                known = _Incident(now + _time_to_visible(key.reason, status), alert)
+                visible_at = now + _time_to_visible(key.reason, snapshot.servers.get(key.server))
+                known = _Incident(visible_at, alert)
                 self._incidents[key] = known
             known.alert = alert
             given_up = over.get(Key(Reason.DOWN, key.server))
@@ -204,9 +210,13 @@ class Alerts:
         self._open.difference_update(replaced)
         self._groups += 1
         title, id_ = text.many_need_you(len(together)), f"many/{self._groups}"
-        alert = Alert(id_, title, _names(together), text.SHOW_PROBLEMS, _SHOW_PROBLEMS)
+        alert = Alert(id_, title, self._names(together), text.SHOW_PROBLEMS, _SHOW_PROBLEMS)
         self._shown(id_, together, now)
         return (alert,), tuple(replaced)
+
+    def _names(self, keys: list[Key]) -> str:
+        news = {key: self._news[key].title for key in keys if key in self._news}
+        return text.one_line(", ".join(sorted(news.get(key, key.server) for key in keys)))
 
     def _shown(self, id_: str, keys: list[Key], now: float) -> None:
         for key in keys:
@@ -218,9 +228,11 @@ class Alerts:
 _SHOW_PROBLEMS = f"diagnostics/{Verb.SHOW_PROBLEMS}"
 
 
-def _time_to_visible(reason: Reason, status: ServerStatus) -> float:
+def _time_to_visible(reason: Reason, status: ServerStatus | None) -> float:
     if reason is Reason.DOWN:
         return DOWN_FOR
+    if status is None:
+        return 0.0
     return VISIBLE_AFTER if status.kind == "stdio" else VISIBLE_AFTER_REMOTE
 
 
@@ -258,7 +270,3 @@ def _alert(reason: Reason, status: ServerStatus) -> Alert:
     title = text.server_line(status.name, health.summary)
     first = problem_verbs(f"attention/{status.name}", status)[0]
     return Alert(f"{reason}/{status.name}", title, health.detail, first.label, first.id)
-
-
-def _names(keys: list[Key]) -> str:
-    return text.one_line(", ".join(sorted(key.server for key in keys)))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tray_app import text
+from tray_app import answers, text
 from tray_app.local import App, Importable
 from tray_app.pages import show_page
 
@@ -92,8 +92,8 @@ class AppChores:
         """Show what would be taken over, and why the rest would not."""
         from tray_app.client_commands import found_words
 
-        found = found_words(self.desk().sources(), to_keyring=True) or text.NOTHING_TO_IMPORT
-        show_page(self.page_dir, "preview-import.txt", f"{text.IMPORT_PAGE}\n{found}\n")
+        found = found_words(self.desk().sources(), to_keyring=True) or answers.NOTHING_TO_IMPORT
+        show_page(self.page_dir, "preview-import.txt", f"{answers.IMPORT_PAGE}\n{found}\n")
 
 
 def _app(state: ClientState, connections: Connections) -> App:
@@ -126,7 +126,7 @@ def _previews(connections: Connections, client: str, connected: bool) -> Iterato
 
     plan = _plan(connections, client, not connected)
     title, file = plan.client.title, str(plan.file)
-    yield text.preview(title, file, plan.diff, text.DISCONNECT if connected else text.CONNECT)
+    yield answers.preview(title, file, plan.diff, text.DISCONNECT if connected else text.CONNECT)
     if connected:
         with suppress(ClientProblem):  # changed since, or not by us
-            yield text.preview(title, file, connections.undo(plan.client).diff, text.UNDO)
+            yield answers.preview(title, file, connections.undo(plan.client).diff, text.UNDO)

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from core.model.config import ServerName
 from core.model.status import Phase, ServerStatus, Snapshot
-from tray_app import text
+from tray_app import answers, text
 from tray_app.alert import Alert
 from tray_app.rows import problem_verbs
 
@@ -87,8 +87,8 @@ def _settled(request: _Request, snapshot: Snapshot) -> list[ServerStatus] | None
 def _success(settled: list[ServerStatus]) -> Alert:
     only = settled[0]
     if len(settled) > 1:
-        return Alert("asked", text.APP, text.all_started(len(settled)))
-    return Alert(f"asked/{only.name}", text.APP, text.started(only.name))
+        return Alert("asked", text.APP, answers.all_started(len(settled)))
+    return Alert(f"asked/{only.name}", text.APP, answers.started(only.name))
 
 
 def _failure(bad: list[ServerStatus], count: int) -> Alert:
@@ -96,8 +96,8 @@ def _failure(bad: list[ServerStatus], count: int) -> Alert:
     first = bad[0]
     step = problem_verbs(f"attention/{first.name}", first)[0]
     if count == 1:
-        title, body = text.not_started(first.name), first.health.detail
+        title, body = answers.not_started(first.name), first.health.detail
     else:
-        title = text.some_not_started(len(bad), count)
+        title = answers.some_not_started(len(bad), count)
         body = text.one_line(", ".join(each.name for each in bad))
     return Alert(f"asked/{first.name}", title, body, step.label, step.id)

@@ -12,15 +12,18 @@ from pathlib import Path
 from urllib.parse import quote
 
 from core.errors import McpProxyError
-from tray_app import desktop, text
+from tray_app import answers, desktop, text
 from tray_app.app_chores import AppChores
 from tray_app.autostart import Autostart, switch
 from tray_app.client import Client
 from tray_app.desktop import DesktopFailure
 from tray_app.editors import open_at
+from tray_app.first_run import is_first
 from tray_app.help import help_page
+from tray_app.installation import this_one
 from tray_app.local import Local, RecentCall
 from tray_app.pages import show_page
+from tray_app.updates import Updates
 
 CALLS_SHOWN = 5
 
@@ -42,20 +45,52 @@ class Chores:
     unused_for: Callable[[str], float | None]  # seconds since a tool of a server was called
     problems: Callable[[], str]
     apps: AppChores
+    updates: Callable[[], Updates]  # as the config file is now
     autostart: Autostart
     command: Sequence[str]  # what starts at login
 
     def look(self, local: Local) -> Local:
         """What is true now; a client's file that cannot be read is left out."""
-        local = replace(local, starts_at_login=self.autostart.is_on())
+        local = replace(
+            local, starts_at_login=self.autostart.is_on(), update=self.updates().available()
+        )
         with suppress(McpProxyError):  # the database cannot be read, which is told elsewhere
             local = replace(local, calls=self.recent_calls())
         with suppress(McpProxyError):  # our own config file cannot be read, likewise
             local = replace(local, apps=self.apps.apps(), importable=self.apps.importable())
         return local
 
-    def start_at_login(self, on: bool) -> None:
-        switch(self.autostart, on, self.command)
+    def start_at_login(self) -> str:
+        """Start with the desktop session; what was done, as a sentence."""
+        switch(self.autostart, True, self.command)
+        return answers.STARTS_AT_LOGIN
+
+    def not_at_login(self) -> None:
+        switch(self.autostart, False, self.command)
+
+    def is_first_run(self) -> bool:
+        """Once in the life of the data directory."""
+        return is_first(self.data_dir / "welcomed")
+
+    def check_updates(self) -> str:
+        """Ask for a newer version; what was found, as a sentence."""
+        updates = self.updates()
+        found = updates.check()
+        if found is None:
+            return answers.newest_version(updates.installed)
+        return answers.newer_version(found, this_one().update_command())
+
+    def copy_update(self) -> str:
+        """Put the command that updates on the clipboard; what to do with it, as a sentence."""
+        command = this_one().update_command()
+        try:
+            desktop.copy_text(command, os.environ)
+        except DesktopFailure as failure:
+            raise DesktopFailure(text.type_by_hand(command, str(failure))) from failure
+        return answers.COMMAND_COPIED
+
+    def put_off_update(self, version: str) -> None:
+        self.updates().put_off(version)
 
     def show_problems(self) -> None:
         """Show what is wrong, why, and what to do."""
@@ -64,7 +99,7 @@ class Chores:
     def copy_report(self) -> str:
         """Put the same on the clipboard; what was done, as a sentence."""
         desktop.copy_text(self.problems(), os.environ)
-        return text.REPORT_COPIED
+        return answers.REPORT_COPIED
 
     def save_report(self) -> str:
         """Write the report where a person finds it, and show the place."""
@@ -72,7 +107,7 @@ class Chores:
         file = self.log_dir / name
         self.write_report(file)
         desktop.open_file(file.parent)
-        return text.report_saved(str(file))
+        return answers.report_saved(str(file))
 
     def open_logs(self) -> None:
         desktop.open_file(self.log_dir)

@@ -148,12 +148,17 @@ cli.add_command(disconnect)
 
 
 def _run(flags: Flags, *, with_tray: bool) -> None:
+    from tray_app.first_run import noting_the_end
     from tray_app.single_instance import only_instance
 
     places = flags.paths()
     try:
-        with only_instance(places.lock_file):
-            _run_alone(flags, _options(flags, places), with_tray=with_tray)
+        with (
+            only_instance(places.lock_file),
+            noting_the_end(places.data_dir / "running") as cut_short,
+        ):
+            options = _options(flags, places)
+            _run_alone(flags, options, with_tray=with_tray, cut_short=cut_short)
     except AlreadyRunning as running:
         raise AlreadyRunning(f"{running}{_show_the_first(flags.client())}") from None
 
@@ -178,7 +183,7 @@ def _options(flags: Flags, places: Paths) -> Options:
     )
 
 
-def _run_alone(flags: Flags, options: Options, *, with_tray: bool) -> None:
+def _run_alone(flags: Flags, options: Options, *, with_tray: bool, cut_short: bool) -> None:
     from core.app import start
 
     engine = start(options)
@@ -194,6 +199,7 @@ def _run_alone(flags: Flags, options: Options, *, with_tray: bool) -> None:
             chores,
             dashboard=lambda page: address(client, page),
             say=lambda sentence: click.echo(sentence, err=True),
+            cut_short=cut_short,
         )
     else:
         _wait_for_signals(engine)
@@ -209,6 +215,7 @@ def _chores(engine: EngineThread, options: Options, flags: Flags) -> Chores:
     from tray_app.autostart_command import start_command
     from tray_app.chores import Chores, recent_calls, unused_for
     from tray_app.client_commands import desk
+    from tray_app.updates import Updates
 
     client = Client(options.socket_file)
     return Chores(
@@ -221,6 +228,9 @@ def _chores(engine: EngineThread, options: Options, flags: Flags) -> Chores:
         recent_calls=lambda: recent_calls(client),
         unused_for=lambda name: unused_for(client, name),
         problems=lambda: doctor.short_report(doctor.examine(client, lambda: options)),
+        updates=lambda: Updates(
+            options.database_file.with_name("updates.json"), engine.snapshot.config.update_url
+        ),
         apps=AppChores(lambda: desk(flags, engine.snapshot.endpoint), options.log_dir),
         autostart=here(Path.home(), os.environ),
         command=start_command(flags),

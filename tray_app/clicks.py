@@ -26,11 +26,13 @@ from core.model.intents import (
 )
 from core.model.status import Snapshot
 from core.model.switches import switched
-from tray_app import desktop, text
+from tray_app import answers, desktop, text
 from tray_app.actions import (
+    CheckUpdates,
     ConnectApp,
     CopyEndpoint,
     CopyReport,
+    CopyUpdate,
     ImportServers,
     OpenConfig,
     OpenDashboard,
@@ -39,6 +41,7 @@ from tray_app.actions import (
     OpenLog,
     OpenLogs,
     OpenReview,
+    PutOffUpdate,
     RestartAll,
     SaveReport,
     SetTool,
@@ -144,8 +147,16 @@ class Clicks:
                 self._do(lambda chores: chores.apps.show_import())
             case ImportServers(client):
                 self._tell(lambda chores: chores.apps.take_over(client))
-            case StartAtLogin(on):
-                self._do(lambda chores: self._start_at_login(chores, on))
+            case CheckUpdates():
+                self._tell(Chores.check_updates)
+            case CopyUpdate():
+                self._tell(Chores.copy_update)
+            case PutOffUpdate(version):
+                self._quietly(lambda chores: chores.put_off_update(version))
+            case StartAtLogin(True):
+                self._tell(Chores.start_at_login)
+            case StartAtLogin():
+                self._quietly(Chores.not_at_login)
             case _:
                 self.submit(command)
 
@@ -189,14 +200,14 @@ class Clicks:
     def _set_tool(self, name: ServerName, tool: str, on: bool) -> None:
         config = self._config(name)
         if config is None:
-            self._face.notify(text.ACTION_FAILED, text.no_longer_there(name))
+            self._face.notify(text.ACTION_FAILED, answers.no_longer_there(name))
         else:
             self.submit(switched(config, tool, on))
 
     def _show_program(self, name: ServerName) -> None:
         config = self._config(name)
         if config is None or not isinstance(config.transport, Stdio):
-            self._face.notify(text.ACTION_FAILED, text.no_longer_there(name))
+            self._face.notify(text.ACTION_FAILED, answers.no_longer_there(name))
         else:
             command = config.transport.command
             self._do(lambda chores: chores.show_program(command))
@@ -210,7 +221,7 @@ class Clicks:
     def _open_help(self, name: ServerName) -> None:
         status = self._engine.snapshot.servers.get(name)
         if status is None or status.fault is None:
-            self._face.notify(text.ACTION_FAILED, text.fault_is_over(name))
+            self._face.notify(text.ACTION_FAILED, answers.fault_is_over(name))
         else:
             code = status.fault.code
             self._do(lambda chores: chores.open_help(code))
@@ -222,9 +233,14 @@ class Clicks:
         else:
             self._tell(lambda chores: chores.copy_url(url), text.COPY_FAILED)
 
-    def _start_at_login(self, chores: Chores, on: bool) -> None:
-        chores.start_at_login(on)
-        self._face.post(self._face.look)
+    def _quietly(self, work: Callable[[Chores], None]) -> None:
+        """Do something that the menu shows once it has looked again."""
+
+        def done(chores: Chores) -> None:
+            work(chores)
+            self._face.post(self._face.look)
+
+        self._do(done)
 
     def _tell(self, work: Callable[[Chores], str], failed: str = text.ACTION_FAILED) -> None:
         """Do something whose success is not to be seen; what was done is told."""

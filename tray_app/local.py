@@ -49,6 +49,7 @@ class Local:
     starts_at_login: bool | None = None
     apps: tuple[App, ...] | None = None
     calls: tuple[RecentCall, ...] = ()  # newest first
+    update: str | None = None  # a newer version, found and not put off
     importable: tuple[Importable, ...] = ()  # clients that have any
 
 

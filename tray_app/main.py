@@ -17,7 +17,8 @@ from core.model.intents import Shutdown
 from core.model.notices import Notice, NoticeCode
 from core.model.status import Snapshot
 from core.ports import Subscription
-from tray_app import pystray_shell, text
+from tray_app import first_run, pystray_shell, text
+from tray_app.alert import Alert
 from tray_app.alerts import Alerts
 from tray_app.asked import Asked
 from tray_app.chores import Chores
@@ -55,16 +56,18 @@ def run_tray(
     on_ready: Callable[[], None] = lambda: None,
     say: Callable[[str], None] = lambda _sentence: None,
     view: Callable[[Snapshot, Local], TrayView] = view_of,
+    cut_short: bool = False,
 ) -> None:
     """Show the icon until the engine has stopped; blocks the main thread.
 
     ``chores`` is None when the engine is elsewhere; ``dashboard`` gives the address of a page of
     its dashboard. ``on_ready`` is called once the first
     picture is drawn, shown or not; ``say`` gets one sentence for a person whenever the icon
-    comes or cannot be shown (it is logged too). A signal to end becomes a Shutdown intent. The
-    icon never ends before the engine, whose servers would be left without an owner.
+    comes or cannot be shown (it is logged too). ``cut_short``: the last run was. A signal to end
+    becomes a Shutdown intent. The icon never ends before the engine, whose servers would be left
+    without an owner.
     """
-    Tray(engine, chores, dashboard, on_ready, say, view).run()
+    Tray(engine, chores, dashboard, on_ready, say, view, cut_short).run()
 
 
 class Tray:
@@ -78,6 +81,7 @@ class Tray:
         on_ready: Callable[[], None],
         say: Callable[[str], None],
         view: Callable[[Snapshot, Local], TrayView],
+        cut_short: bool,
     ) -> None:
         self._engine = engine
         self._chores = chores
@@ -85,7 +89,7 @@ class Tray:
         self._say = say
         self._view_of = view
         self._asked = Asked()
-        self._shell = pystray_shell.create(self._clicked, self._tell, self._look)
+        self._shell = pystray_shell.create(self._clicked, self._placed, self._look)
         self._face = Face(
             post=self._shell.ui.post,
             notify=self._shell.notify,
@@ -99,11 +103,14 @@ class Tray:
         self._snapshot: Snapshot | None = None
         self._local = NOTHING_KNOWN
         self._shown: TrayView | None = None
+        self._is_shown = False
         self._rendered_at = -RENDER_PACE
         self._render_is_due = False
         self._looked_at = -LOOK_PACE
         self._look_is_due = False
         self._alerts = Alerts(time.monotonic())
+        if cut_short:
+            self._alerts.add(first_run.is_back())
         self._alerts_asked_for = 0.0
         self._ahead = _ahead()
 
@@ -215,9 +222,33 @@ class Tray:
         elif notice.code is NoticeCode.NETWORK_UP:
             self._alerts.network_changed(time.monotonic())
 
-    def _tell(self, sentence: str) -> None:
+    def _placed(self, sentence: str, shown: bool) -> None:
+        """The icon has come, or there is nothing that shows it."""
         log.info("person told", extra={"fields": {"sentence": sentence}})
         self._say(sentence)
+        self._is_shown = shown
+        if shown:
+            self._greet(first_run.welcome)
+        else:
+            wait = first_run.PANEL_MAY_COME
+            self._shell.ui.later(wait, lambda: self._greet_without_icon(sentence))
+
+    def _greet_without_icon(self, sentence: str) -> None:
+        if not self._is_shown:
+            self._greet(lambda _local: first_run.no_tray(sentence))
+
+    def _greet(self, words: Callable[[Local], Alert]) -> None:
+        """Once in the life of a data directory."""
+        chores = self._chores
+        if chores is None:
+            return
+
+        def greeted() -> None:
+            if chores.is_first_run():
+                alert = words(chores.look(NOTHING_KNOWN))
+                self._shell.ui.post(lambda: self._shell.alert(alert))
+
+        in_background(greeted, self._face, text.ACTION_FAILED)
 
     # This computer to icon
 

@@ -32,6 +32,8 @@ def menu(
     zone: tzinfo | None,
 ) -> Iterator[Row]:
     yield Row("header", title, enabled=False)
+    if local.update is not None:
+        yield _update(local.update)
     if snapshot.config_problem is not None:
         yield _config_problem(snapshot.config_problem)
     if snapshot.storage_problem:
@@ -58,7 +60,7 @@ def menu(
     elif statuses:
         yield Row(Verb.PAUSE, text.PAUSE_ALL)
     yield _snooze(local, zone)
-    yield Row("diagnostics", text.DIAGNOSTICS, rows=tuple(_diagnostics(statuses)))
+    yield Row("diagnostics", text.DIAGNOSTICS, rows=tuple(_diagnostics(snapshot, statuses)))
     if local.starts_at_login is not None:
         verb = Verb.NOT_AT_LOGIN if local.starts_at_login else Verb.START_AT_LOGIN
         yield Row(verb, text.START_AT_LOGIN, checked=local.starts_at_login)
@@ -68,6 +70,12 @@ def menu(
     else:
         running = sum(status.phase in _RUNNING for status in statuses)
         yield Row(Verb.QUIT, text.quit_label(running))
+
+
+def _update(version: str) -> Row:
+    copy = Row(f"update/{Verb.COPY_UPDATE}", text.COPY_UPDATE)
+    put_off = Row(f"update/{Verb.PUT_OFF_UPDATE}={version}", text.put_off_update(version))
+    return Row("update", text.update_available(version), rows=(copy, put_off))
 
 
 def _config_problem(problem: ConfigProblem) -> Row:
@@ -107,13 +115,15 @@ def _snooze(local: Local, zone: tzinfo | None) -> Row:
     return Row("snooze", text.SNOOZE, rows=tuple(rows))
 
 
-def _diagnostics(statuses: Sequence[ServerStatus]) -> Iterator[Row]:
+def _diagnostics(snapshot: Snapshot, statuses: Sequence[ServerStatus]) -> Iterator[Row]:
     yield Row(f"diagnostics/{Verb.SHOW_PROBLEMS}", text.SHOW_PROBLEMS)
     yield Row(f"diagnostics/{Verb.COPY_REPORT}", text.COPY_REPORT)
     yield Row(f"diagnostics/{Verb.SAVE_REPORT}", text.SAVE_REPORT)
     yield Row(f"diagnostics/{Verb.OPEN_LOGS}", text.OPEN_LOGS)
     can = any(RestartServer in allowed(status) for status in statuses)
     yield Row(f"diagnostics/{Verb.RESTART_ALL}", text.RESTART_ALL, enabled=can)
+    if snapshot.config.update_url:
+        yield Row(f"diagnostics/{Verb.CHECK_UPDATES}", text.CHECK_UPDATES)
     yield Row("diagnostics/:version", text.version(__version__), enabled=False)
 
 

@@ -24,8 +24,9 @@ APP_ID = "mcpproxy"
 Clicked = Callable[[str], None]
 """Gets the id of the clicked row, on the UI thread."""
 
-Say = Callable[[str], None]
-"""Gets one sentence whenever the icon comes or cannot be shown, on the UI thread."""
+Say = Callable[[str, bool], None]
+"""Gets one sentence whenever the icon comes or cannot be shown, and which of both it is; on the
+UI thread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,13 +135,13 @@ def linux(
     def placed(placement: Placement) -> None:
         match placement.presence:
             case Presence.SHOWN:
-                say(text.ICON_SHOWN)
+                say(text.ICON_SHOWN, True)
             case Presence.NO_HOST:
-                say(text.no_host(os.environ.get("XDG_CURRENT_DESKTOP", "")))
+                say(text.no_host(os.environ.get("XDG_CURRENT_DESKTOP", "")), False)
             case Presence.NO_BUS:
-                say(text.no_bus(placement.reason))
+                say(text.no_bus(placement.reason), False)
             case Presence.REFUSED:
-                say(text.refused_by_host(placement.reason))
+                say(text.refused_by_host(placement.reason), False)
 
     ui = LoopThread()
     icon = SniIcon(

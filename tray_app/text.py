@@ -125,28 +125,16 @@ def version(number: str) -> str:
 QUIT_NOW = "Quit now, without waiting"
 
 
-def no_longer_there(name: str) -> str:
-    return f"{name} is no longer in the config file."
+CHECK_UPDATES = "Check for updates"
+COPY_UPDATE = "Copy the command that updates"
 
 
-def fault_is_over(name: str) -> str:
-    return f"{name} has no fault any more."
+def update_available(version: str) -> str:
+    return f"Update available: {version}"
 
 
-def started(name: str) -> str:
-    return f"{name} is ready."
-
-
-def all_started(count: int) -> str:
-    return f"All {count} servers are ready."
-
-
-def not_started(name: str) -> str:
-    return one_line(f"{name} could not be started")
-
-
-def some_not_started(failed: int, count: int) -> str:
-    return f"{failed} of {count} servers could not be started"
+def put_off_update(version: str) -> str:
+    return f"Do not mention {version} again"
 
 
 def quit_label(running: int) -> str:
@@ -206,7 +194,7 @@ def unreadable_app(title: str, why: str) -> str:
     return one_line(f"{title} - its settings cannot be read: {why}")
 
 
-def _servers(count: int) -> str:
+def count_servers(count: int) -> str:
     return "1 server" if count == 1 else f"{count} servers"
 
 
@@ -214,34 +202,15 @@ SHOW_IMPORT = "Show what would be taken over"
 
 
 def take_over(count: int) -> str:
-    return f"Take over {_servers(count)} of your AI clients"
+    return f"Take over {count_servers(count)} of your AI clients"
 
 
 def take_over_from(count: int, title: str) -> str:
-    return one_line(f"Take over {_servers(count)} from {title}")
+    return one_line(f"Take over {count_servers(count)} from {title}")
 
 
 def take_over_all(count: int) -> str:
     return f"Take over all {count}"
-
-
-def preview(title: str, file: str, diff: str, verb: str) -> str:
-    """A page for a person; ``verb`` is the menu's."""
-    if not diff:
-        return f"There is nothing to change in {file}.\n"
-    return (
-        f"“{verb}” under {title} in the menu would change {file} as follows.\n"
-        "Lines that begin with + would be added, those with - taken out.\n\n"
-        f"{diff}\n\nNothing has been changed yet.\n"
-    )
-
-
-NOTHING_TO_IMPORT = "There is nothing to take over."
-IMPORT_PAGE = """\
-What your AI clients have, and what would become of it. Their own files stay as they are.
-What is taken over does not run before you approve it. Their secrets go into your
-keyring if it can be used, else into the config file.
-"""
 
 
 def taken_over(why_plain: str) -> str:
@@ -325,11 +294,8 @@ def url_copied(url: str) -> str:
     return f"{url} is on the clipboard."
 
 
-REPORT_COPIED = "The report is on the clipboard. Look through it before you send it."
-
-
-def report_saved(file: str) -> str:
-    return f"The report is {file}. Look through it before you send it."
+def type_by_hand(command: str, reason: str) -> str:
+    return f"{reason} The command is: {command}"
 
 
 NO_CLIPBOARD_TOOL = "No clipboard program was found; install wl-clipboard, xclip or xsel."

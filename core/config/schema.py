@@ -105,7 +105,8 @@ def read(document: Document, overrides: Overrides) -> Outcome:
             MOST_CHARACTERS,
         ),
         search_model=reading.text(reading.member(root, "search_model")) or "",
-        registry_url=_registry_url(reading, reading.member(root, "registry_url")),
+        registry_url=_address(reading, reading.member(root, "registry_url"), _A_REGISTRY),
+        update_url=_address(reading, reading.member(root, "update_url"), _A_RELEASE),
         routing_mode=_routing_mode(reading, reading.member(root, "routing_mode")),
         profiles=read_profiles(reading, reading.member(root, "profiles")),
         quarantine_enabled=_switch(reading, root, "quarantine_enabled"),
@@ -215,10 +216,15 @@ def _routing_mode(reading: Reading, place: Place | None) -> str:
     return mode
 
 
-def _registry_url(reading: Reading, place: Place | None) -> str:
+_A_REGISTRY = 'a registry, like "https://registry.modelcontextprotocol.io"'
+_A_RELEASE = 'a description of the newest release, like "https://example.com/latest.json"'
+
+
+def _address(reading: Reading, place: Place | None, what: str) -> str:
+    """Where somebody is asked, by https or on this computer; empty for nowhere."""
     url = reading.text(place)
     if place is None or not url:
-        return _DEFAULTS.registry_url
+        return ""
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname or "", parts.port
@@ -228,11 +234,8 @@ def _registry_url(reading: Reading, place: Place | None) -> str:
     whole = not (parts.query or parts.fragment or "@" in parts.netloc) and url.isprintable()
     if host and whole and (parts.scheme == "https" or plain):
         return url
-    message = (
-        'expected the https address of a registry, like "https://registry.modelcontextprotocol.io"'
-    )
-    reading.complain(place.path, message, place)
-    return _DEFAULTS.registry_url
+    reading.complain(place.path, f"expected the https address of {what}", place)
+    return ""
 
 
 def _environment(reading: Reading, place: Place | None) -> EnvironmentPolicy:

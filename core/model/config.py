@@ -152,6 +152,7 @@ class Config:
     tool_response_limit: int = 20_000  # characters; 0 means no limit
     search_model: str = ""  # a directory with a sentence model, or none
     registry_url: str = ""  # where published servers are looked for; nowhere if empty
+    update_url: str = ""  # where a person may ask for newer versions; nowhere if empty
     profiles: tuple[Profile, ...] = ()
     quarantine_enabled: bool = True  # whether new servers and tools need a person's approval
     read_only_mode: bool = False  # agents and scripts change no configuration

@@ -133,8 +133,13 @@ class FakeHost:
         self.signals: list[Signal] = []
         self.notifications: list[tuple[str, str]] = []
 
-    async def start(self, *, notifies: bool = True, refuse: bool = False) -> None:
-        """Connect, and own the names a panel owns; ``refuse`` turns every item away."""
+    async def start(
+        self, *, notifies: bool = True, watches: bool = True, refuse: bool = False
+    ) -> None:
+        """Connect, and own the names a panel owns; ``refuse`` turns every item away.
+
+        Without ``watches`` it is a desktop that shows notifications, and has no tray.
+        """
         self._refuse = refuse
         self._bus = await MessageBus(self._address).connect()
         self._bus.add_message_handler(self._received)
@@ -152,7 +157,8 @@ class FakeHost:
             )
         if notifies:
             await self._bus.request_name(NOTIFICATIONS, NameFlag.DO_NOT_QUEUE)
-        await self._bus.request_name(WATCHER, NameFlag.DO_NOT_QUEUE)
+        if watches:
+            await self._bus.request_name(WATCHER, NameFlag.DO_NOT_QUEUE)
 
     async def drop_and_take_names(self) -> None:
         """What a panel does that starts anew without leaving the bus."""

@@ -26,6 +26,7 @@ from tray_app.chores import Chores
 from tray_app.clicks import BACKGROUND, Asking, Clicks, Face
 from tray_app.client import NotRunning
 from tray_app.local import RecentCall
+from tray_app.updates import Updates
 
 LIMIT = 20.0
 
@@ -44,6 +45,7 @@ class Computer:
         self.config_file.write_text('{"mcpServers": {}}')
         for tool, words in (("xdg-open", '"$1"'), ("xclip", '"$(cat)"')):
             self.program(tool, f"printf '%s\\n' {words} >> {directory}/{tool}.told")
+        self.update_url = ""
         self._directory = directory
 
     def program(self, name: str, script: str) -> None:
@@ -77,6 +79,7 @@ class Computer:
             unused_for=lambda name: None,
             problems=lambda: "1 thing is wrong.",
             apps=AppChores(lambda: desk, self.log_dir),
+            updates=lambda: Updates(self.data_dir / "updates.json", self.update_url),
             autostart=DesktopEntry(self.home / ".config"),
             command=("mcpproxy-tray",),
         )
@@ -113,6 +116,7 @@ def broken_chores(directory: Path) -> Chores:
         unused_for=no_time,
         problems=nothing,
         apps=AppChores(no_desk, nowhere),
+        updates=lambda: Updates(nowhere / "updates", ""),
         autostart=DesktopEntry(nowhere),
         command=("mcpproxy-tray",),
     )

@@ -23,6 +23,7 @@ from tray_app.app_chores import AppChores
 from tray_app.autostart import DesktopEntry
 from tray_app.chores import Chores
 from tray_app.main import run_tray
+from tray_app.updates import Updates
 
 
 def tell(line: str) -> None:
@@ -87,6 +88,7 @@ def chores(home: Path) -> Chores:
         unused_for=lambda name: None,
         problems=lambda: "Nothing is wrong.",
         apps=AppChores(desk, home),
+        updates=lambda: Updates(data / "updates.json", ""),
         autostart=DesktopEntry(home),
         command=("mcpproxy-tray",),
     )

@@ -67,6 +67,10 @@ class FakeSeat:
     def start_panel(self) -> None:
         self.host = self.run(_started(self.bus.address))
 
+    def start_without_tray(self) -> None:
+        """A desktop as GNOME comes: it shows notifications, and no icons."""
+        self.host = self.run(_started(self.bus.address, watches=False))
+
     def kill_panel(self) -> None:
         if self.host is not None:
             self.run(self.host.stop())
@@ -98,9 +102,9 @@ class FakeSeat:
         return self.host
 
 
-async def _started(address: str) -> FakeHost:
+async def _started(address: str, *, watches: bool = True) -> FakeHost:
     host = FakeHost(address)
-    await host.start()
+    await host.start(watches=watches)
     return host
 
 

@@ -64,7 +64,7 @@ class ShownTray:
             self.clicked.append(row_id)
             self._news.notify_all()
 
-    def _say(self, sentence: str) -> None:
+    def _say(self, sentence: str, _shown: bool) -> None:
         with self._news:
             self.said.append(sentence)
             self._news.notify_all()

@@ -64,6 +64,7 @@ def test_every_key_is_read() -> None:
         """{
         "listen": "0.0.0.0:9090", "api_key": "k", "require_mcp_auth": true, "tools_limit": 5,
         "registry_url": "https://registry.example/of/ours",
+        "update_url": "http://127.0.0.1:9/latest.json",
         "call_tool_timeout": "1m",
         "environment": {"inherit_system_safe": false, "allowed_system_vars": ["A", "B"],
                         "custom_vars": {"C": "${env:D}"}},
@@ -84,6 +85,7 @@ def test_every_key_is_read() -> None:
         require_mcp_auth=True,
         tools_limit=5,
         registry_url="https://registry.example/of/ours",
+        update_url="http://127.0.0.1:9/latest.json",
         environment=EnvironmentPolicy(
             inherit_system_safe=False,
             allowed_system_vars=("A", "B"),
@@ -295,6 +297,13 @@ BAD: list[tuple[str, list[str]]] = [
             *("registry", "http://registry.example", "https://", "https://me@registry.example"),
             *("https://[", "https://registry.example?q=1", "https://a:b", "file:///etc/passwd"),
         )
+    ),
+    (
+        '{"update_url": "http://example.com/latest.json"}',
+        [
+            "update_url: expected the https address of a description of the newest release, "
+            'like "https://example.com/latest.json"'
+        ],
     ),
     (
         '{"registry_url": 5}',

@@ -18,7 +18,7 @@ from core.model.status import ConfigProblem, Phase, ServerStatus
 from tests.fakes.tray_engine import ENDPOINT, NOON, ScriptedEngine, status
 from tests.fakes.tray_person import Computer, Person, RefusingEngine, broken_chores
 from tests.unit.tray.test_tray_view import row
-from tray_app import text
+from tray_app import answers, text
 from tray_app.actions import Verb, command_of
 from tray_app.help import help_page
 from tray_app.view import view_of
@@ -197,7 +197,7 @@ def test_an_internal_fault_can_be_reported_from_its_row(computer: Computer) -> N
     person = Person(engine, computer.chores())
     person.click(copy.id)
     assert computer.copied() == "1 thing is wrong.\n"
-    assert person.hears() == [(text.APP, text.REPORT_COPIED)]
+    assert person.hears() == [(text.APP, answers.REPORT_COPIED)]
 
 
 @pytest.mark.parametrize(
@@ -281,7 +281,10 @@ def test_starting_at_login_is_looked_at_again(computer: Computer) -> None:
     person.click(":start-at-login")
     assert (computer.home / ".config" / "autostart" / "mcpproxy-tray.desktop").exists()
     assert person.looks == 1
-    assert person.hears() == []
+    assert person.hears() == [(text.APP, answers.STARTS_AT_LOGIN)]
+    person.click(":not-at-login")
+    assert not (computer.home / ".config" / "autostart" / "mcpproxy-tray.desktop").exists()
+    assert (person.looks, person.hears()) == (2, [])
 
 
 def test_all_are_restarted_but_those_that_cannot_be() -> None:
