@@ -48,7 +48,7 @@ AIMS = (
     Aim("0 servers: resident memory", 45),
     Aim("50 servers: resident memory", 50),
     Aim("process start to the icon in a panel", 600),
-    Aim("process start to an answer of /healthz", 500),
+    Aim("process start to the answer of /healthz", 500),
     Aim("process start to 50 servers ready, their own", 1.2, ratio=True),
     Aim("search of 10000 tools, 4 words", 10),
     Aim("recall@5 by words", 0.70, least=True),
