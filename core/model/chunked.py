@@ -2,31 +2,35 @@
 
 The entries lie in chunks, plain dicts of at most ``CHUNK``, in the order in which they came. A
 copy shares every chunk but the one that differs, so it costs one small dict and a tuple of
-references, where a copy of a plain dict costs all entries (docs/decisions/0037).
+references, where a copy of a plain dict costs all entries (docs/decisions/0037). What is worked
+out of each chunk is kept with it, so that sums over all entries cost what has changed.
 """
 
 from __future__ import annotations
 
-from collections.abc import ItemsView, Iterable, Iterator, Mapping, ValuesView
+from collections.abc import Callable, Collection, ItemsView, Iterable, Iterator, Mapping, ValuesView
 from itertools import chain
-from typing import TypeVar, overload
+from typing import TypeVar, cast, overload
 
 CHUNK = 64
 
 K = TypeVar("K")
 V = TypeVar("V")
 D = TypeVar("D")
+T = TypeVar("T")
 
 
 class Chunked(Mapping[K, V]):
     """Reads like a dict and iterates in a dict's order, in any thread."""
 
-    __slots__ = ("_chunks", "_length", "_places")
+    __slots__ = ("_chunks", "_length", "_made", "_places")
 
     def __init__(self, entries: Iterable[tuple[K, V]] = ()) -> None:
         items = list(dict(entries).items())
         self._length = len(items)
         self._chunks = tuple(dict(items[at : at + CHUNK]) for at in range(0, len(items), CHUNK))
+        # What functions made of the values of each chunk. Two threads may both make the same.
+        self._made: tuple[dict[object, object], ...] = tuple({} for _ in self._chunks)
         # In which chunk a key is, if it is in one: all versions share this, and what one of them
         # lacks is not in that chunk of its own. It only grows, by ``setdefault``, which is one
         # step for all threads; a version that needs a key elsewhere gets places of its own.
@@ -60,9 +64,22 @@ class Chunked(Mapping[K, V]):
     def _changed(self, place: int, chunk: dict[K, V], more: int) -> Chunked[K, V]:
         new: Chunked[K, V] = Chunked.__new__(Chunked)
         new._chunks = (*self._chunks[:place], chunk, *self._chunks[place + 1 :])
+        new._made = (*self._made[:place], {}, *self._made[place + 1 :])
         new._length = self._length + more
         new._places = self._places
         return new
+
+    @property
+    def chunks(self) -> tuple[Mapping[K, V], ...]:
+        """All entries in pieces; versions share those in which they are alike."""
+        return self._chunks
+
+    def of_each_chunk(self, function: Callable[[Collection[V]], T]) -> Iterator[T]:
+        """See ``of_each_chunk`` below."""
+        for chunk, made in zip(self._chunks, self._made, strict=True):
+            if function not in made:
+                made[function] = function(chunk.values())
+            yield cast("T", made[function])
 
     def __getitem__(self, key: K) -> V:
         try:
@@ -114,3 +131,19 @@ class _Values(ValuesView[V]):
 
     def __iter__(self) -> Iterator[V]:
         return chain.from_iterable(map(dict.values, self._mapping._chunks))
+
+
+def chunks(entries: Mapping[K, V]) -> tuple[Mapping[K, V], ...]:
+    """The pieces of a map in chunks; another is one piece."""
+    return entries.chunks if isinstance(entries, Chunked) else (entries,)
+
+
+def of_each_chunk(entries: Mapping[K, V], function: Callable[[Collection[V]], T]) -> Iterator[T]:
+    """What a function makes of the values of each chunk, worked out once as long as it stays.
+
+    The function is one of a module, and makes the same of the same values; what it made is not
+    changed. Another map than one in chunks is one chunk, and worked out each time.
+    """
+    if isinstance(entries, Chunked):
+        return entries.of_each_chunk(function)
+    return iter([function(entries.values())])

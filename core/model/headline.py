@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 
+from core.model.chunked import of_each_chunk
 from core.model.faults import Action
 from core.model.status import EnginePhase, Phase, ServerStatus, Snapshot
 
@@ -27,7 +29,9 @@ def headline(snapshot: Snapshot) -> str:
         return NO_SERVERS
     if snapshot.config.paused:
         return PAUSED
-    count = Counter(_counted_as(status) for status in statuses)
+    count: Counter[Phase | None] = Counter()
+    for some in of_each_chunk(snapshot.servers, _counted):
+        count.update(some)
     if count[Phase.DISABLED] == len(statuses):
         every = len(statuses)
         return "its only server is disabled" if every == 1 else f"all {every} servers are disabled"
@@ -44,6 +48,10 @@ def headline(snapshot: Snapshot) -> str:
         if number := count[phase]:
             parts.append(f"{number} {one if number == 1 else several}")
     return ", ".join(parts)
+
+
+def _counted(statuses: Collection[ServerStatus]) -> Counter[Phase | None]:
+    return Counter(map(_counted_as, statuses))
 
 
 def _counted_as(status: ServerStatus) -> Phase | None:

@@ -36,7 +36,7 @@ class ServersData(msgspec.Struct, frozen=True):
 class _Servers(msgspec.Struct, frozen=True):
     """``ServersData`` whose servers are encoded already."""
 
-    servers: tuple[msgspec.Raw, ...]
+    servers: msgspec.Raw
     stats: wire.StatsJson
 
 

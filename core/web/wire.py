@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
 import msgspec
 
 from core.model.approvals import Review
+from core.model.chunked import of_each_chunk
 from core.model.config import Config, Http, ServerName, Setting, Stdio
 from core.model.faults import Fault
 from core.model.findings import Finding
@@ -295,17 +297,27 @@ def notice_json(notice: Notice) -> NoticeJson:
 
 
 def stats_json(snapshot: Snapshot) -> StatsJson:
-    states = dict.fromkeys((phase.value for phase in Phase), 0)
-    for status in snapshot.servers.values():
-        states[status.phase.value] += 1
+    counts = Counter[str]()
+    for some in of_each_chunk(snapshot.servers, _counts):
+        counts.update(some)
     return StatsJson(
         summary=headline(snapshot),
         total_servers=len(snapshot.servers),
-        connected_servers=states[Phase.READY.value],
-        quarantined_servers=sum(status.quarantined for status in snapshot.servers.values()),
-        total_tools=sum(len(status.tools) for status in snapshot.servers.values()),
-        states=states,
+        connected_servers=counts[Phase.READY],
+        quarantined_servers=counts[_QUARANTINED],
+        total_tools=counts[_TOOLS],
+        states={phase.value: counts[phase] for phase in Phase},
     )
+
+
+_QUARANTINED, _TOOLS = "servers in quarantine", "tools"  # beside the phases
+
+
+def _counts(statuses: Collection[ServerStatus]) -> Counter[str]:
+    counts = Counter[str](status.phase for status in statuses)
+    counts[_QUARANTINED] = sum(status.quarantined for status in statuses)
+    counts[_TOOLS] = sum(len(status.tools) for status in statuses)
+    return counts
 
 
 def diagnostics_json(version: str, findings: Sequence[Finding]) -> DiagnosticsJson:

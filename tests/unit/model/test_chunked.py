@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, rule
 
-from core.model.chunked import CHUNK, Chunked
+from core.model.chunked import CHUNK, Chunked, chunks, of_each_chunk
 
 # Few enough to meet again, and enough for several chunks; what is gone comes back.
 KEYS = st.integers(0, 3 * CHUNK)
@@ -23,6 +25,8 @@ def says_the_same(chunked: Chunked[int, int], expected: dict[int, int]) -> None:
     assert len(chunked) == len(expected)
     assert bool(chunked) is bool(expected)
     assert chunked == expected
+    assert sum(of_each_chunk(chunked, sum)) == sum(of_each_chunk(expected, sum))
+    assert [key for chunk in chunks(chunked) for key in chunk] == list(expected)
     for key in range(-1, 3 * CHUNK + 2):
         assert (key in chunked) is (key in expected)
         assert chunked.get(key) == expected.get(key)
@@ -94,6 +98,22 @@ def test_a_change_shares_what_it_does_not_touch() -> None:
     differing = [one is not other for one, other in zip(before._chunks, after._chunks, strict=True)]
     assert sum(differing) == 1
     assert after._places is before._places
+
+
+def test_what_is_made_of_a_chunk_is_made_once() -> None:
+    """After a change only the chunk that differs is worked out again."""
+    asked: list[int] = []
+
+    def total(values: Collection[int]) -> int:
+        asked.append(len(values))
+        return sum(values)
+
+    before = Chunked((number, 1) for number in range(3 * CHUNK))
+    assert sum(of_each_chunk(before, total)) == sum(of_each_chunk(before, total)) == 3 * CHUNK
+    after = before.put(CHUNK, 2)
+    assert sum(of_each_chunk(after, total)) == 3 * CHUNK + 1
+    assert sum(of_each_chunk(before, total)) == 3 * CHUNK
+    assert asked == 4 * [CHUNK]
 
 
 @given(st.integers(1, 2_000))
