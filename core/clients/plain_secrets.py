@@ -7,10 +7,11 @@ or by its own look. One word too many in the keyring does no harm: the entry wor
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from core.clients.dialects import Entry
+from core.model.masks import MASK
 from core.model.references import KEYRING, Reference
 
 _NAMED = re.compile(r"key|token|secret|passw|authorization|credential|cookie", re.IGNORECASE)
@@ -64,12 +65,32 @@ def moved(server: str, entry: Entry, kept: Mapping[str, str]) -> tuple[Entry, Ma
     number of servers; nothing there is given another value.
     """
     taken = dict(kept)
-    new = {name: list(value) if isinstance(value, list) else value for name, value in entry.items()}
-    for secret in reversed(plain_secrets(entry)):  # from the end, so that places stay true
+
+    def reference_to(secret: PlainSecret) -> str:
         name = _name_for(server, secret, taken)
         taken[name] = secret.value
-        _put(new, secret, str(Reference(KEYRING, name)))
+        return str(Reference(KEYRING, name))
+
+    new = _replaced(entry, reference_to)
     return new, {name: value for name, value in taken.items() if name not in kept}
+
+
+def masked_entry(entry: Entry) -> Entry:
+    """The entry as it may be shown: without its secrets, and without the values of variables and
+    headers, whose looks may deceive."""
+    shown = _replaced(entry, lambda _: MASK)
+    for member in ("env", "headers"):
+        table = shown.get(member)
+        if isinstance(table, dict):
+            shown[member] = dict.fromkeys(table, MASK)
+    return shown
+
+
+def _replaced(entry: Entry, instead: Callable[[PlainSecret], str]) -> dict[str, object]:
+    new = {name: list(value) if isinstance(value, list) else value for name, value in entry.items()}
+    for secret in reversed(plain_secrets(entry)):  # from the end, so that places stay true
+        _put(new, secret, instead(secret))
+    return new
 
 
 def _put(entry: dict[str, object], secret: PlainSecret, reference: str) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -142,7 +142,12 @@ def _file(state: ClientState) -> ClientFile:
 
 
 def _offered_by(source: Source) -> OfferedBy:
-    servers = tuple(map(_offered, source.candidates))
+    """Without secrets: to take these over, nobody needs to have seen them."""
+    from core.clients.plain_secrets import masked_entry
+
+    servers = tuple(
+        replace(_offered(each), entry=masked_entry(each.entry)) for each in source.candidates
+    )
     return OfferedBy(source.client.id, source.client.title, str(source.file), servers, source.why)
 
 

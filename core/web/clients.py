@@ -57,7 +57,8 @@ class DoubtJson(msgspec.Struct, frozen=True):
 
 
 class OfferedJson(msgspec.Struct, frozen=True):
-    """A server; ``entry`` can be sent to ``/api/v1/servers`` with a name."""
+    """A server; ``entry`` can be sent to ``/api/v1/servers`` with a name, if it was read from a
+    text. In a client's own file its secrets are masked."""
 
     name: str
     outcome: str

@@ -81,6 +81,9 @@ async def test_a_running_engine_moves_them_too(desk: Desk) -> None:
     prepare(desk)
     desk.configure({})
     async with program(desk) as running:
+        offered = await running.http.get("/api/v1/import/cursor")
+        assert "planted" not in offered.text
+        assert "API_TOKEN" in offered.text
         bad = await running.http.post("/api/v1/import/cursor?secrets=x")
         assert bad.status_code == 400
         await running.post("/api/v1/import/cursor?secrets=keyring")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.clients.plain_secrets import moved, plain_secrets
+from core.clients.plain_secrets import masked_entry, moved, plain_secrets
 from core.model.references import SECRET_NAME, filled
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl"
@@ -88,6 +88,24 @@ def test_a_moved_entry_means_the_same(
         assert not plain_secrets(new)
         assert restored(new, kept) == entry
     assert kept | before == kept
+
+
+def test_what_is_shown_of_an_entry() -> None:
+    """Masks for what is secret, and for every value of a variable, whatever it looks like."""
+    entry = {
+        "command": "npx",
+        "args": ["--token", "planted", "--port", "80"],
+        "env": {"A": "planted"},
+        "url": "https://u:planted@h/?key=planted&page=2",
+        "init_timeout": 3.0,
+    }
+    assert masked_entry(entry) == {
+        "command": "npx",
+        "args": ["--token", "***", "--port", "80"],
+        "env": {"A": "***"},
+        "url": "https://u:***@h/?key=***&page=2",
+        "init_timeout": 3.0,
+    }
 
 
 def restored(value: Any, kept: dict[str, str]) -> Any:
