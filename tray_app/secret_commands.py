@@ -9,7 +9,7 @@ import click
 
 from core.errors import McpProxyError
 from core.model.references import KEYRING, SECRET_NAME, Reference
-from tray_app.client import Json, NotRunning
+from tray_app.client import Json
 from tray_app.drawer import drawer_of
 from tray_app.flags import Flags, everywhere
 from tray_app.report import table
@@ -90,10 +90,13 @@ def _value(name: str) -> str:
 
 
 def _engine_told(flags: Flags, name: str) -> bool:
-    """Whether a running engine heard of it; without one there is nothing to try again."""
+    """Whether a running engine heard of it; without one there is nothing to try again.
+
+    The value is kept by then, so that an engine which is just stopping is no failure.
+    """
     try:
         flags.client().post(f"/api/v1/secrets/{quote(name, safe='')}/changed")
-    except NotRunning:
+    except McpProxyError:
         return False
     return True
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -45,7 +46,7 @@ class DesktopKeyring:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        self._stack.enter_context(daemon)
+        self._daemon = self._stack.enter_context(daemon)
         self._stack.callback(daemon.kill)
         assert daemon.stdin is not None
         daemon.stdin.write(b"\n")
@@ -60,6 +61,15 @@ class DesktopKeyring:
         """As signing in does."""
         command = [_PROGRAM, "--unlock"]
         subprocess.run(command, input=b"\n", env=self._environ, check=True, capture_output=True)
+
+    @contextmanager
+    def hanging(self) -> Iterator[None]:
+        """It does nothing for a while, and answers then."""
+        self._daemon.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._daemon.send_signal(signal.SIGCONT)
 
     @contextmanager
     def mute(self, name: str = PROMPTER) -> Iterator[None]:

@@ -6,13 +6,14 @@ import asyncio
 import base64
 import io
 import json
+import os
 import zipfile
 from pathlib import Path
 
 from core.secrets.keyring import LIMIT
 from tests.fakes import faultsrv
 from tests.pace import within
-from tests.program import Json, RunningProgram, program
+from tests.program import PROGRAM, Json, RunningProgram, program
 from tests.system.secrets.conftest import Desk
 
 VALUE = "planted-s3cret/value+1"
@@ -71,6 +72,38 @@ async def test_a_server_gets_its_secret_as_soon_as_it_is_set(desk: Desk) -> None
         code, told, _ = await desk.command("secrets", "delete", "one.TOKEN")
         assert (code, "will not start: one" in told) == (0, True)
         assert (await running.server("one"))["status"] == "ready"
+
+
+async def test_a_value_is_typed_without_being_seen(desk: Desk) -> None:
+    """In a terminal it is asked for, kept, and stands nowhere on the screen; nothing runs yet."""
+    ours, theirs = os.openpty()
+    process = await asyncio.create_subprocess_exec(
+        *(*PROGRAM, "secrets", "set", "one.TOKEN", *desk.flags),
+        env=desk.environ,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+    )
+    os.close(theirs)
+    seen = ""
+    while chunk := await asyncio.to_thread(_read, ours):
+        seen += chunk
+        if seen.endswith("Value of one.TOKEN: "):
+            os.write(ours, f"{VALUE}\n".encode())
+    os.close(ours)
+    assert await process.wait() == 0
+    assert "one.TOKEN is in the keyring" in seen
+    assert VALUE not in seen
+    assert desk.keyring.items()["one.TOKEN"] == VALUE
+
+
+def _read(terminal: int) -> str:
+    """What a program writes on its terminal; empty once it has ended."""
+    try:
+        return os.read(terminal, 4096).decode()
+    except OSError:  # the other side is closed (Linux, pty(7))
+        return ""
 
 
 async def test_a_secret_of_the_keyring_is_shown_nowhere(desk: Desk) -> None:
@@ -139,3 +172,16 @@ async def test_f74_a_locked_keyring_that_nobody_answers_holds_up_nobody_else(des
             await running.post("/api/v1/servers/plain/restart?wait=ready")
             asked = asyncio.get_running_loop().time()
         assert asyncio.get_running_loop().time() - asked < within(LIMIT)
+
+
+async def test_f74_a_keyring_that_answers_after_all_brings_its_servers_back(desk: Desk) -> None:
+    """Nobody has to do anything: what the keyring kept from starting starts when it answers."""
+    desk.configure({"one": entry(TOKEN="${keyring:shared}")})
+    desk.keyring.put({"shared": VALUE})
+    async with program(desk) as running:
+        with desk.keyring.hanging():
+            await running.post("/api/v1/servers/one/restart")
+            waited = await phase(running, "one", "failed")
+            assert waited["fault"]["code"] == "KEYRING_LOCKED"
+        await phase(running, "one", "ready")
+        assert (await environment_of(running, "one"))["TOKEN"] == VALUE
