@@ -51,7 +51,7 @@ async def test_a_start_imports_nothing_that_it_does_not_need(tmp_path: Path) -> 
         process.terminate()
         await process.communicate()
     imported = {line.rpartition("|")[2].strip() for line in told.read_text().splitlines()}
-    assert {"core.app", "uvicorn", "sqlite3"} <= imported
+    assert {"core.app", "core.web.serve", "sqlite3"} <= imported
     assert imported & LATER.keys() == set()
 
 
