@@ -188,9 +188,10 @@ class Supervisor:
         """
         for actor in list(self._actors.values()):
             status = self._world.store.snapshot.servers.get(actor.name)
-            fault = status.fault if status is not None else None
+            if status is None or status.fault is None:
+                continue  # it works, with what it was started with
             if secret is None:
-                concerned = fault is not None and fault.code is FaultCode.KEYRING_LOCKED
+                concerned = status.fault.code is FaultCode.KEYRING_LOCKED
             else:
                 concerned = secret in keyring_names(actor.config.texts(policy))
             if concerned:
