@@ -15,6 +15,8 @@ import time
 from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
+from operator import itemgetter
 
 from core.model.tools import Tool
 from core.protocol.annotations import Effect, effect_of
@@ -22,6 +24,7 @@ from core.search.thesaurus import RELATED, related
 from core.search.words import words
 
 SATURATION = 1.2  # BM25's k1
+ROUNDING = 1e-9  # more than the order of adding changes a score
 COMMON = 200  # tools: a merely related word that more have, and a twentieth of all, tells nothing
 
 
@@ -50,6 +53,7 @@ class Hit:
 
 
 Posting = tuple[int, float]  # index of the tool, saturated weight of the word in it
+Postings = Mapping[str, tuple[Posting, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,7 @@ class Segment:
     server: str
     tools: tuple[str, ...]
     effects: tuple[Effect, ...] = field(repr=False)
-    postings: Mapping[str, tuple[Posting, ...]] = field(repr=False)
+    postings: Postings = field(repr=False)  # of each word the heaviest first
 
     @classmethod
     def build(cls, server: str, tools: Sequence[Tool]) -> Segment:
@@ -74,8 +78,18 @@ class Segment:
             server,
             tuple(tool.name for tool in tools),
             tuple(effect_of(tool.raw) for tool in tools),
-            {word: tuple(found) for word, found in postings.items()},
+            {
+                word: tuple(sorted(found, key=itemgetter(1), reverse=True))
+                for word, found in postings.items()
+            },
         )
+
+    def weight(self, word: str, index: int) -> float:
+        """Of a word in a tool; 0 where it does not occur."""
+        for each, weight in self.postings.get(word, ()):
+            if each == index:
+                return weight
+        return 0.0
 
 
 def _weights(server: str, tool: Tool) -> dict[str, float]:
@@ -106,51 +120,135 @@ def search(
     are left out.
     """
     segments = tuple(segments)
+    terms = _terms(segments, query)
+    hits: list[tuple[float, str, str]] = []
+    for segment, promising in zip(
+        segments, _promising(segments, terms, limit, effects), strict=True
+    ):
+        for index in promising:
+            score = 0.0
+            for term in terms:
+                score += term.weight(segment, index)
+            hits.append((-score, segment.server, segment.tools[index]))
+    return [Hit(server, tool, -score) for score, server, tool in heapq.nsmallest(limit, hits)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Term:
+    """A word that is asked for, and what each occurrence of it or of a related one counts.
+
+    ``most`` is what it can add to the score of any one tool.
+    """
+
+    word: str
+    factor: float
+    near: Mapping[str, float]
+    most: float
+
+    def add(self, scores: dict[int, float], postings: Postings) -> None:
+        """To the scores of all tools of a segment: its own word's, or else the best related."""
+        own = postings.get(self.word, ())
+        for index, weight in self._of_related(postings, own):
+            scores[index] = scores.get(index, 0.0) + weight
+        factor = self.factor
+        for index, weight in own:
+            scores[index] = scores.get(index, 0.0) + factor * weight
+
+    def _of_related(self, postings: Postings, own: Iterable[Posting]) -> Iterable[Posting]:
+        best: dict[int, float] = {}
+        for other, factor in self.near.items():
+            for index, weight in postings.get(other, ()):
+                best[index] = max(best.get(index, 0.0), factor * weight)
+        if best:
+            for index, _ in own:
+                best.pop(index, None)
+        return best.items()
+
+    def weight(self, segment: Segment, index: int) -> float:
+        """What it adds to the score of one tool."""
+        weight = segment.weight(self.word, index)
+        if weight:
+            return self.factor * weight
+        return max(
+            (factor * segment.weight(other, index) for other, factor in self.near.items()),
+            default=0.0,
+        )
+
+
+def _terms(segments: Sequence[Segment], query: str) -> list[_Term]:
     size = sum(len(segment.tools) for segment in segments)
     common = max(COMMON, size // 20)
 
-    def counted(word: str) -> int:
-        return sum(len(segment.postings.get(word, ())) for segment in segments)
+    def known(word: str) -> tuple[int, float]:
+        """How many tools have it, and the most it weighs in one of them."""
+        found = [segment.postings[word] for segment in segments if word in segment.postings]
+        return sum(map(len, found)), max((postings[0][1] for postings in found), default=0.0)
 
     def rarity(count: int) -> float:
         return math.log1p((size - count + 0.5) / (count + 0.5))
 
-    asked = {word: rarity(counted(word)) for word in words(query)}
-    nearly = {
-        word: {
-            other: RELATED * rarity(count)
-            for other in related(word)
-            if (count := counted(other)) <= common
-        }
-        for word in asked
-    }
-    hits: list[tuple[float, str, str]] = []
-    for segment in segments:
-        scores: dict[int, float] = {}
-        postings = segment.postings
-        for word, factor in asked.items():
-            for index, weight in _of_related(postings, word, nearly[word]):
-                scores[index] = scores.get(index, 0.0) + weight
-            for index, weight in postings.get(word, ()):
-                scores[index] = scores.get(index, 0.0) + factor * weight
-        server, tools, does = segment.server, segment.tools, segment.effects
-        hits += [
-            (-score, server, tools[index])
+    terms = []
+    for word in dict.fromkeys(words(query)):
+        count, heaviest = known(word)
+        factor, near = rarity(count), {}
+        most = factor * heaviest
+        for other in related(word):
+            count, heaviest = known(other)
+            if count <= common:
+                near[other] = RELATED * rarity(count)
+                most = max(most, near[other] * heaviest)
+        terms.append(_Term(word, factor, near, most))
+    return terms
+
+
+def _promising(
+    segments: Sequence[Segment], terms: Sequence[_Term], limit: int, effects: Container[Effect]
+) -> list[list[int]]:
+    """Of each segment the tools that may be among the best ``limit``; all others are not.
+
+    The words that can add most come first. Once those that are left cannot lift a tool that has
+    none of the others above the worst of the best, nobody needs to look where they occur
+    (MaxScore: Turtle and Flood 1995). They are the commonest words, with the most occurrences.
+    """
+    partial: list[dict[int, float]] = [{} for _ in segments]
+    allowed = [_allowed(segment, effects) for segment in segments]
+    worst, done, left = 0.0, 0.0, sum(term.most for term in terms)
+    for term in sorted(terms, key=lambda term: -term.most):
+        for scores, segment in zip(partial, segments, strict=True):
+            term.add(scores, segment.postings)
+        done += term.most
+        left -= term.most
+        if left < done:
+            worst = _nth(limit, partial, allowed)
+            if left < worst - ROUNDING:
+                break
+    enough = worst - left - ROUNDING
+    return [
+        [
+            index
             for index, score in scores.items()
-            if does[index] in effects
+            if score >= enough and (may is None or index in may)
         ]
-    return [Hit(server, tool, -score) for score, server, tool in heapq.nsmallest(limit, hits)]
+        for scores, may in zip(partial, allowed, strict=True)
+    ]
 
 
-def _of_related(
-    postings: Mapping[str, tuple[Posting, ...]], word: str, factors: Mapping[str, float]
-) -> Iterable[Posting]:
-    """The best of the related words for each tool that does not have the word itself."""
-    best: dict[int, float] = {}
-    for other, factor in factors.items():
-        for index, weight in postings.get(other, ()):
-            best[index] = max(best.get(index, 0.0), factor * weight)
-    if best:
-        for index, _ in postings.get(word, ()):
-            best.pop(index, None)
-    return best.items()
+def _allowed(segment: Segment, effects: Container[Effect]) -> frozenset[int] | None:
+    """The tools that have one of the effects; None for all."""
+    if all(effect in effects for effect in Effect):
+        return None
+    return frozenset(index for index, does in enumerate(segment.effects) if does in effects)
+
+
+def _nth(
+    limit: int, partial: Sequence[Mapping[int, float]], allowed: Sequence[frozenset[int] | None]
+) -> float:
+    """The ``limit``-th best of the scores so far; 0 when there are not so many."""
+    best = heapq.nlargest(
+        limit,
+        chain.from_iterable(
+            scores.values() if may is None else [scores[index] for index in may & scores.keys()]
+            for scores, may in zip(partial, allowed, strict=True)
+        ),
+    )
+    return best[-1] if len(best) == limit > 0 else 0.0

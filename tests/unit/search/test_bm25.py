@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from core.model.tools import Tool
+from core.protocol.annotations import Effect
 from core.search.bm25 import Hit, Segment, search
 from core.search.thesaurus import related
 from core.search.words import words
@@ -188,3 +190,41 @@ def test_segment_does_not_depend_on_others() -> None:
     """A segment is a value of its server's tools alone, and equal tools make an equal one."""
     tools = [tool("read_file", "Reads a file", "path")]
     assert Segment.build("s", tools) == Segment.build("s", tuple(tools))
+
+
+@given(CATALOGUES, QUERIES, st.integers(0, 5), st.sets(st.sampled_from(Effect)), st.data())
+def test_what_is_passed_over_is_not_among_the_best(
+    catalogue: dict[str, list[Tool]],
+    query: str,
+    limit: int,
+    effects: set[Effect],
+    data: st.DataObject,
+) -> None:
+    """The first few are those of a search that looks at every tool, scores to the last digit."""
+    segments = [
+        replace(
+            Segment.build(server, tools),
+            effects=tuple(data.draw(st.sampled_from(Effect)) for _ in tools),
+        )
+        for server, tools in catalogue.items()
+    ]
+    assert search(segments, query, limit, effects) == search(segments, query, 999, effects)[:limit]
+
+
+EVERY = {"page": 2, "user": 3, "file": 19, "letter": 5, "delete": 41, "clear": 31}
+"""Every how many tools have a word."""
+
+
+def test_rare_words_decide_among_many() -> None:
+    """Where common words are not looked up everywhere, the best and their scores stay the same."""
+    segments = []
+    for server in range(20):
+        numbers = range(20 * server, 20 * server + 20)
+        texts = [" ".join(w for w, every in EVERY.items() if n % every == 0) for n in numbers]
+        tools = [tool(f"t{n}", text) for n, text in zip(numbers, texts, strict=True)]
+        segments.append(Segment.build(f"server{server}", tools))
+    for query in ("page user file", "page file", "file letter", "letter user remove"):
+        every = search(segments, query, 999)
+        assert len(every) > 80
+        for limit in (1, 5, 50):
+            assert search(segments, query, limit) == every[:limit]
