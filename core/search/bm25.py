@@ -70,8 +70,9 @@ class Segment:
         """Index the tools; takes a fraction of a millisecond for each."""
         postings: dict[str, list[Posting]] = {}
         for index, tool in enumerate(tools):
+            shared: dict[float, Posting] = {}  # most words weigh the same in a tool
             for word, weight in _weights(server, tool).items():
-                posting = (index, weight / (SATURATION + weight))
+                posting = shared.setdefault(weight, (index, weight / (SATURATION + weight)))
                 postings.setdefault(word, []).append(posting)
             time.sleep(0)  # lets the thread that serves go first; it need not wait for a segment
         return cls(
