@@ -35,6 +35,9 @@ class Turn(Protocol):
     def answer(self, *body: Payload) -> None:
         """Answer with 200 and JSON in so many parts, now or later; if not this, then ``spawn``."""
 
+    def when_gone(self, tell: Callable[[], object]) -> None:
+        """Call ``tell`` if the client goes away before the answer; a task has to see by itself."""
+
     def spawn(self, work: Work) -> None:
         """Let a task answer instead; if the client is gone, it tells nobody."""
 

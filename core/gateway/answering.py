@@ -5,7 +5,10 @@ Most tool calls are answered without anything before, and need no task; the othe
 
 from __future__ import annotations
 
-from core.asgi import ClientGone, Receive, Send, Turn, while_connected
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from core.asgi import ClientGone, Receive, Send, Turn, Work, while_connected
 from core.gateway import asking
 from core.gateway.clients import Client
 from core.gateway.record import Watched
@@ -16,39 +19,55 @@ from core.protocol.calls import Ask, CallTimeout, Cancelled, ConnectionLost, Rep
 
 
 class Direct:
-    """Answers when the server has; if anything else happens, a task goes on."""
+    """Answers when the server has, ``over`` being called just before.
 
-    __slots__ = ("_client", "_id", "_running", "_turn", "_watched")
+    If anything but a result comes, a task goes on, with ``wait``.
+    """
+
+    __slots__ = ("_id", "_over", "_running", "_turn", "_wait", "_watched")
 
     def __init__(
-        self, client: Client, request_id: bytes, running: Running, turn: Turn, watched: Watched
+        self,
+        request_id: bytes,
+        running: Running,
+        turn: Turn,
+        watched: Watched,
+        wait: Work,
+        over: Callable[[], object],
     ) -> None:
-        self._client = client
         self._id = request_id
         self._running = running
         self._turn = turn
         self._watched = watched
-
-    def begin(self) -> None:
-        self._client.calls[self._id] = self._running.cancel
-        self._running.call.when_stirred(self._stirred)
+        self._wait = wait
+        self._over = over
+        running.call.when_stirred(self._stirred)
 
     def _stirred(self) -> None:
         running = self._running
-        call, shape = running.call, running.shape
-        reply = None if call.events or call.asks else call.reply
-        if reply is not None and shape is not None:
-            reply = shape.at_once(reply)
-        if reply is None:
+        reply = running.arrived()
+        if reply is not None and running.shape is not None:
+            reply = running.shape.at_once(reply)
+        if reply is None or reply.result is None:
             self._turn.spawn(self._wait)
             return
-        del self._client.calls[self._id]
-        self._watched.ended(running.ended(call))
-        self._turn.answer(*envelope.answer_parts(self._id, reply))
-        self._watched.handed_on(call)
+        self._over()
+        self._watched.ended(running.ended(running.call))
+        self._turn.answer(*envelope.result_parts(self._id, reply.result))
+        self._watched.handed_on(running.call)
 
-    async def _wait(self, receive: Receive, send: Send) -> None:
-        await answer(self._client, self._id, self._running, receive, send, self._watched)
+
+def answer_at_once(
+    client: Client, request_id: bytes, running: Running, turn: Turn, watched: Watched
+) -> None:
+    """Answer without a task, if that turns out to be possible."""
+
+    def wait(receive: Receive, send: Send) -> Awaitable[None]:
+        return answer(client, request_id, running, receive, send, watched)
+
+    client.calls[request_id] = running.cancel
+    over = partial(client.calls.pop, request_id)
+    Direct(request_id, running, turn, watched, wait, over)
 
 
 async def answer(

@@ -160,27 +160,50 @@ class Router:
         params: bytes,
         tool: str | None = None,
     ) -> Running | None:
-        """Send a request on to a server of the client's own era that all share, without waiting.
+        """Send a request on without waiting, over the conversation that all share.
 
         None, and nothing was sent, where it takes more than that. Raises Refusal.
         """
         if client.stateless and client.log_level:
             self.want_level(session, client.log_level)
-        stateless = session.hello.stateless
-        if stateless is not client.stateless or (
-            not stateless and self.leases.apart(client, name, session)
-        ):
+        if self.leases.apart(client, name, session):
             return None
         params = self._traced(name, params)
         try:
-            call = session.start(method, params, client.id)
+            call = bridge.send(client, session, method, params)
         except TooBusy as busy:
             raise self._busy(name, busy) from None
         except ConnectionLost:
             return None
+        return self._running(client, name, session, call, method, params, tool)
+
+    def _running(
+        self,
+        client: Client,
+        name: str,
+        session: Session,
+        call: Call,
+        method: str,
+        params: bytes,
+        tool: str | None,
+    ) -> Running:
         sent_at = perf_counter()
-        ended = self._ended(name, session, params, tool, sent_at)
-        return Running(session, call, name, tool or method, ended, sent_at)
+        ended: Ended = outcome_of
+        if tool is not None:
+            # Clients may name anything; labels are bounded.
+            label = tool if tool in session.catalogue.tool_names else "unknown"
+            ended = self._record.call(name, label, params, sent_at)
+        return bridge.running(
+            client,
+            session,
+            call,
+            server=name,
+            asked=tool or method,
+            ended=ended,
+            sent_at=sent_at,
+            method=method,
+            params=params,
+        )
 
     def _traced(self, name: str, params: bytes) -> bytes:
         if b'"_meta"' not in params:
@@ -191,15 +214,6 @@ class Router:
     def _busy(self, name: str, busy: TooBusy) -> Refusal:
         self._record.refused(name, "busy")
         return Refusal(Code.TOO_BUSY, f"The server {name!r} is too busy: {busy}.")
-
-    def _ended(
-        self, name: str, session: Session, params: bytes, tool: str | None, sent_at: float
-    ) -> Ended:
-        if tool is None:
-            return outcome_of
-        # Clients may name anything; labels are bounded.
-        label = tool if tool in session.catalogue.tool_names else "unknown"
-        return self._record.call(name, label, params, sent_at)
 
     async def start(
         self,
@@ -215,7 +229,7 @@ class Router:
         if running is not None:
             return running
         params = self._traced(name, params)
-        leased = not session.hello.stateless and self.leases.apart(client, name, session)
+        leased = self.leases.apart(client, name, session)
         try:
             if leased:
                 session, call = await self._apart(client, name, method, params)
@@ -225,21 +239,10 @@ class Router:
             raise self._busy(name, busy) from None
         except ConnectionLost:
             raise self._unavailable(name) from None
-        sent_at = perf_counter()
-        ended = self._ended(name, session, params, tool, sent_at)
+        running = self._running(client, name, session, call, method, params, tool)
         if leased:
-            ended = self._giving_back(client, name, session, ended)
-        return bridge.running(
-            client,
-            session,
-            call,
-            server=name,
-            asked=tool or method,
-            ended=ended,
-            sent_at=sent_at,
-            method=method,
-            params=params,
-        )
+            running.ended = self._giving_back(client, name, session, running.ended)
+        return running
 
     async def _shared(
         self, client: Client, name: str, session: Session, method: str, params: bytes

@@ -6,10 +6,12 @@ MCP 2026-07-28, basic and basic/transports. Closing the response stream cancels 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Awaitable
 
 import msgspec
 
-from core.asgi import Receive, Scope, Send, while_connected
+from core.asgi import Receive, Scope, Send, Turn, while_connected
+from core.gateway.answering import Direct
 from core.gateway.clients import Client, Clients, visitor
 from core.gateway.listening import honoured, listen, wanted
 from core.gateway.parked import PREFIX, Intent, Parked
@@ -54,6 +56,44 @@ class Stateless:
         self._clients = clients
         self._record = record
         self.parked: Parked[ToStateful] = Parked()
+
+    def at_once(self, surface: Surface, turn: Turn, request_id: bytes, params: bytes) -> bool:
+        """Take a tool call that can be sent on without waiting, if nothing is wrong with it."""
+        scope, method = turn.scope, "tools/call"
+        if b'"requestState"' in params:
+            return False
+        try:
+            client = visitor(surface.key, _terms(scope, request_id, method, params))
+            _check_arguments(surface, scope, params)
+        except (BadRequest, Refusal):
+            return False
+        watched = self._record.arrived(method)
+        try:
+            begun = surface.at_once(client, params)
+        except Refusal as refusal:
+            watched.refused(refusal.code)
+            told = envelope.error(request_id, refusal.error_object())
+            status = STATUS.get(refusal.code, 200)
+            turn.spawn(lambda _, send: Delivery(send).end(told, status))
+            return True
+        if begun is None:
+            return False
+        if isinstance(begun, bytes):
+            watched.answered(begun)
+            turn.answer(envelope.result(request_id, completed(begun, method)))
+            return True
+        running = begun
+
+        def wait(receive: Receive, send: Send) -> Awaitable[None]:
+            intent = Intent(_principal(scope), surface.key, method, params)
+            delivery = Delivery(send)
+            work = self._answer(running, client, request_id, intent, delivery, watched)
+            return while_connected(receive, work)
+
+        watched.sent(running.sent_at)
+        turn.when_gone(lambda: running.cancel("The client closed the response stream."))
+        Direct(request_id, running, turn, watched, wait, _nothing_more)
+        return True
 
     async def post(
         self,
@@ -136,6 +176,17 @@ class Stateless:
             await delivery.end(envelope.result(request_id, result))
             return
         watched.sent(begun.sent_at)
+        await self._answer(begun, client, request_id, intent, delivery, watched)
+
+    async def _answer(
+        self,
+        begun: Running,
+        client: Client,
+        request_id: bytes,
+        intent: Intent,
+        delivery: Delivery,
+        watched: Watched,
+    ) -> None:
         reply = await self._reply(begun, client, intent, delivery, watched)
         if reply.result is not None:
             await delivery.end(envelope.result(request_id, reply.result))
@@ -201,6 +252,10 @@ class Stateless:
                 if not running.call.done:  # the client is gone
                     running.cancel("The client closed the response stream.")
                 watched.ended(running.ended(running.call))
+
+
+def _nothing_more() -> None:
+    """A client without a session is forgotten with its request."""
 
 
 def discovery(hello: Hello) -> bytes:

@@ -22,7 +22,7 @@ from core.asgi import (
     while_connected,
 )
 from core.gateway import asking, batch
-from core.gateway.answering import Direct, answer
+from core.gateway.answering import answer, answer_at_once
 from core.gateway.clients import Client, Clients
 from core.gateway.record import Record, Watched
 from core.gateway.refusal import Refusal
@@ -100,20 +100,15 @@ class Gateway:
             return
 
     def at_once(self, turn: Turn) -> bool:
-        """Take a tool call of a client with a session that can be sent on without waiting.
+        """Take a tool call that can be sent on without waiting.
 
         Everything else, and everything that is wrong, is left for ``__call__``.
         """
         scope = turn.scope
-        session_id, version = _session_headers(scope)
-        if not session_id or (version and version not in _VERSIONS) or scope["method"] != "POST":
-            return False
-        surface = self._resolve(scope["path"])
+        surface = self._resolve(scope["path"]) if scope["method"] == "POST" else None
         if surface is None:
             return False
-        client = self._clients.find(session_id.decode("latin-1"), surface.key)
-        if client is None:
-            return False
+        session_id, version = _session_headers(scope)
         try:
             message = envelope.decode(turn.body)
         except Malformed:
@@ -121,7 +116,10 @@ class Gateway:
         request_id = bytes(message.id)
         if message.method != "tools/call" or not envelope.is_request_id(request_id):
             return False
-        if request_id in client.calls:
+        if version and version not in _VERSIONS:
+            return self._stateless.at_once(surface, turn, request_id, bytes(message.params))
+        client = self._clients.find(session_id.decode("latin-1"), surface.key)
+        if client is None or request_id in client.calls:
             return False
         watched = self._record.arrived("tools/call")
         try:
@@ -137,7 +135,7 @@ class Gateway:
             turn.answer(envelope.result(request_id, begun))
         else:
             watched.sent(begun.sent_at)
-            Direct(client, request_id, begun, turn, watched).begin()
+            answer_at_once(client, request_id, begun, turn, watched)
         return True
 
     # --- POST ---------------------------------------------------------------------------------

@@ -62,6 +62,10 @@ class Running:
         """The beginning of a sentence for a person; clients may name anything."""
         return f"{self.asked[:LONGEST_NAME]!r} of the server {self.server!r}"
 
+    def arrived(self) -> Reply | None:
+        """The reply, if it is here and nothing has to be done beside handing it on."""
+        return None if self.call.events or self.call.asks else self.call.reply
+
     def arrival(self) -> Awaitable[Reply | None]:
         """As ``Call.arrival``; what came before the reply is in ``events`` and ``asks``."""
         return self.call.arrival()

@@ -49,6 +49,10 @@ class ToStateful(Running):
         self._missing: dict[str, object] = {}  # capabilities the client would have needed
         self._token = b""  # of the request that came back, if it is another than at first
 
+    def arrived(self) -> Reply | None:
+        reply = super().arrived()
+        return None if reply is None or reply.result is None else self._translated(reply)
+
     async def arrival(self) -> Reply | None:
         while True:
             reply = await self.call.arrival()

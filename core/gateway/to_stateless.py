@@ -65,6 +65,12 @@ class ToStateless(Running):
         self._failed: Reply | None = None  # what the client said instead of an answer
         self._turn: asyncio.Future[None] | None = None  # done when every answer is there
 
+    def arrived(self) -> Reply | None:
+        reply = super().arrived()
+        if reply is None or reply.result is None:
+            return None
+        return None if result_type(reply.result) == "input_required" else reply
+
     async def arrival(self) -> Reply | None:
         while True:
             if self._turn is not None:

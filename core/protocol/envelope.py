@@ -99,7 +99,12 @@ def notification(method: str, params: Payload) -> bytes:
 
 def result(request_id: Payload, payload: Payload) -> bytes:
     """An answer; ``request_id`` is the id's JSON exactly as the asker wrote it."""
-    return b"".join((b'{"jsonrpc":"2.0","id":', request_id, b',"result":', payload, b"}"))
+    return b"".join(result_parts(request_id, payload))
+
+
+def result_parts(request_id: Payload, payload: Payload) -> tuple[Payload, ...]:
+    """As ``result``, without putting together what may be megabytes."""
+    return (b'{"jsonrpc":"2.0","id":', request_id, b',"result":', payload, b"}")
 
 
 def error(request_id: Payload, payload: Payload) -> bytes:
@@ -109,14 +114,9 @@ def error(request_id: Payload, payload: Payload) -> bytes:
 
 def answer(request_id: Payload, reply: Reply) -> bytes:
     """The answer that a reply is, in the asker's words."""
-    return b"".join(answer_parts(request_id, reply))
-
-
-def answer_parts(request_id: Payload, reply: Reply) -> tuple[Payload, ...]:
-    """As ``answer``, without putting together what may be megabytes."""
     if reply.result is not None:
-        return (b'{"jsonrpc":"2.0","id":', request_id, b',"result":', reply.result, b"}")
-    return (b'{"jsonrpc":"2.0","id":', request_id, b',"error":', reply.error or b"{}", b"}")
+        return result(request_id, reply.result)
+    return error(request_id, reply.error or b"{}")
 
 
 def error_object(code: int, message: str, data: object = None) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, Awaitable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
@@ -154,6 +154,9 @@ class _Counted:
         counters.http_requests.inc("POST", route, "200")
         counters.http_request_duration.observe(perf_counter() - self._arrived, "POST", route)
         self._turn.answer(*body)
+
+    def when_gone(self, tell: Callable[[], object]) -> None:
+        self._turn.when_gone(tell)
 
     def spawn(self, work: Work) -> None:
         def counted(receive: Receive, send: Send) -> Awaitable[None]:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import cast
 
-from core.asgi import ASGIApp, AtOnce, Payload, Work
+from core.asgi import ASGIApp, AtOnce, ClientGone, Payload, Work
 from core.telemetry.logging import fields
 from core.web.reader import Address, HeadTooLarge, NotHttp, Reader, new_request_id
 from core.web.replies import failure
@@ -192,7 +192,7 @@ class Connection(asyncio.Protocol):
         if self._leaving:
             self._host.eased()
         error = None if task.cancelled() else task.exception()
-        if error is not None:
+        if error is not None and not isinstance(error, ClientGone):
             log.error("bug while answering", exc_info=error)
         if turn.done or turn.gone:
             return

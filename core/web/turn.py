@@ -7,7 +7,7 @@ which may be later. Everything else is an ASGI app with a task of its own.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Protocol
 
@@ -54,6 +54,7 @@ class HttpTurn:
     __slots__ = (
         *("scope", "request_id", "keep_alive", "expects", "started", "done", "gone"),
         *("unread", "_line", "_body", "_more", "_news", "_event", "_chunked", "_left", "_headless"),
+        "_when_gone",
     )
 
     def __init__(
@@ -75,6 +76,7 @@ class HttpTurn:
         self._chunked = False
         self._left = 0  # bytes of the answer, if it said how many
         self._headless = False  # the answer has a head only
+        self._when_gone: Callable[[], object] | None = None
 
     # --- what the connection tells ------------------------------------------------------------
 
@@ -99,6 +101,8 @@ class HttpTurn:
         """The client is gone."""
         if not self.done:
             self.gone = True
+            if self._when_gone is not None:
+                self._when_gone()
         self._tell()
 
     def _tell(self) -> None:
@@ -133,8 +137,13 @@ class HttpTurn:
             self._line.write(head, *body)
         self._complete()
 
+    def when_gone(self, tell: Callable[[], object]) -> None:
+        """Call ``tell`` if the client goes away before the answer."""
+        self._when_gone = tell
+
     def spawn(self, work: Work) -> None:
         """Let a task of its own answer instead."""
+        self._when_gone = None
         self._line.spawn(self, work)
 
     def _complete(self) -> None:
