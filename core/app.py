@@ -76,7 +76,7 @@ class Options:
     log_dir: Path
     owner_file: Path  # tells the next start whose processes to look for
     socket_file: Path  # where the same user's programs reach the engine without a key
-    dashboard: Path  # the directory with its files
+    dashboard: tuple[Path, ...]  # the directories with its files
     bridge: tuple[str, ...]  # the command that connects clients which only start programs
     listen: str | None = None
     api_key: str | None = None

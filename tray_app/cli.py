@@ -167,6 +167,7 @@ def _options(flags: Flags, places: Paths) -> Options:
     import os
 
     from core.app import Options
+    from tray_app.help import help_pages
     from tray_app.program import program
     from tray_app.shipped import assets
 
@@ -175,7 +176,7 @@ def _options(flags: Flags, places: Paths) -> Options:
         log_dir=places.log_dir,
         owner_file=places.owner_file,
         socket_file=places.socket_file,
-        dashboard=assets() / "dashboard",
+        dashboard=(assets() / "dashboard", help_pages()),
         bridge=(program(), "stdio"),
         listen=flags.listen or os.environ.get("MCPPROXY_LISTEN"),
         api_key=os.environ.get("MCPPROXY_API_KEY"),

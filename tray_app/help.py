@@ -5,9 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 
-def help_page(code: str) -> Path:
-    """Where the page of a fault code is: one per code, in Markdown."""
+def help_pages() -> Path:
+    """The directory of all of them."""
     here = Path(__file__).parent
     installed = here / "faults"
-    directory = installed if installed.is_dir() else here.parent / "docs" / "faults"
-    return directory / f"{code}.md"
+    return installed if installed.is_dir() else here.parent / "docs" / "faults"
+
+
+def help_page(code: str) -> Path:
+    """Where the page of a fault code is: one per code, in Markdown."""
+    return help_pages() / f"{code}.md"

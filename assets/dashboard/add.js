@@ -2,7 +2,7 @@
 // shown word by word; it is then tried under quarantine, and AI clients see it once it is approved.
 
 import { get, post } from "./api.js";
-import { button, fill, h, mark, part } from "./dom.js";
+import { button, fill, h, mark, part, refill } from "./dom.js";
 import { count, kind, visible } from "./text.js";
 import { open, takeOut } from "./verbs.js";
 
@@ -29,7 +29,7 @@ function doubts(found) {
     agreed: () => !grave.length || tick.checked,
     node: found.doubts.length || found.secrets.length ? h("div", { class: grave.length ? "note bad" : "note" },
       found.doubts.map((each) => h("p", { class: "state" }, mark(each.grave ? "warn" : "off"), h("span", {}, visible(each.text)))),
-      found.secrets.length ? h("p", {}, `In plain text: ${found.secrets.map(visible).join(", ")}. It will stand in the config file, which only you can read.`) : null,
+      found.secrets.length ? h("p", {}, `In plain text: ${found.secrets.map(visible).join(", ")}. It will stand so in the config file, which only you can read. To keep it in the keyring, type mcpproxy-tray secrets set NAME in a terminal and write \${keyring:NAME} here.`) : null,
       grave.length ? h("label", { class: "tick" }, tick, "I know what this does and want it") : null) : null,
   };
 }
@@ -46,10 +46,10 @@ function trial(app, name, box) {
     button("Remove", async () => {
       await takeOut(name);
       stop();
-      fill(box, h("p", { class: "quiet" }, `${name} was removed again.`));
+      refill(box, h("p", { class: "quiet" }, `${name} was removed again.`));
     }, { className: "grave", tell: app.tell, describe: `Remove ${name}` }),
   ]);
-  fill(box, h("h3", {}, name), h("div", { role: "status", class: "stack" }, h("p", { class: "state" }, shape, words), detail),
+  refill(box, h("h3", {}, name), h("div", { role: "status", class: "stack" }, h("p", { class: "state" }, shape, words), detail),
     h("p", {}, "It is in the config file and runs on trial. AI clients see nothing of it until you approve it."), acts);
   function update(world) {
     const status = world.servers.get(name);

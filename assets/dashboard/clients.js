@@ -1,7 +1,7 @@
 // AI clients on this computer: connecting them, undoing that, and taking over their servers.
 
 import { get, post, remove } from "./api.js";
-import { button, fill, h, mark } from "./dom.js";
+import { button, fill, h, mark, refill } from "./dom.js";
 import { count, visible } from "./text.js";
 import { difference } from "./review.js";
 
@@ -25,7 +25,7 @@ export function clients(app) {
     fill(box, seen.changes_nothing ? h("p", { class: "note" }, `There is nothing to change in ${seen.file}.`) : [
       h("p", {}, "This would be written:"), difference(seen.diff.split("\n").filter((line) => !/^(---|\+\+\+) /.test(line))),
       h("div", { class: "acts" }, button("Write this", write, { className: "first", tell: app.tell, describe: `Write this into the settings of ${client.title}` }),
-        h("button", { type: "button", onclick: () => fill(box) }, "Leave it"))]);
+        h("button", { type: "button", onclick: () => refill(box) }, "Leave it"))]);
     box.querySelector("button")?.focus();
   }
 
@@ -61,7 +61,7 @@ export function clients(app) {
     try {
       const found = (await get("/api/v1/connect")).clients;
       const here = found.filter((each) => each.state !== "not installed");
-      fill(list, here.length ? here.map(row) : h("li", { class: "empty" }, "None of the known clients was found on this computer."));
+      refill(list, here.length ? here.map(row) : h("li", { class: "empty" }, "None of the known clients was found on this computer."));
       fill(others, found.filter((each) => each.state === "not installed").map((each) => h("li", { class: "row" }, h("div", { class: "what" }, each.title), h("small", {}, each.file))));
     } catch (error) {
       fill(list, h("li", { class: "empty" }, error.message));

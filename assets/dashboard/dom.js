@@ -41,19 +41,24 @@ export function mark(kind) {
   return svg;
 }
 
-// A part of the page that is built anew when its signature changes, and keeps the focus then.
+// The same, without the focus being lost: whoever was in there finds the same control again, or
+// else the first one.
+export function refill(node, ...children) {
+  const held = node.contains(document.activeElement) ? document.activeElement.dataset.as ?? "" : null;
+  fill(node, ...children);
+  if (held === null) return node;
+  const again = [...node.querySelectorAll("[data-as]")].find((each) => each.dataset.as === held);
+  (again ?? node.querySelector("button, a, input") ?? document.getElementById("main")).focus();
+  return node;
+}
+
+// A part of the page that is built anew when its signature changes.
 export function part(node, make) {
   let shown;
   return (signature, ...values) => {
     const now = JSON.stringify(signature);
-    if (now === shown) return node;
+    if (now !== shown) refill(node, make(...values));
     shown = now;
-    const held = node.contains(document.activeElement) ? document.activeElement.dataset.as : null;
-    fill(node, make(...values));
-    if (held !== null) {
-      const again = [...node.querySelectorAll("[data-as]")].find((each) => each.dataset.as === held);
-      (again ?? node.querySelector("button, a, input") ?? document.getElementById("main")).focus();
-    }
     return node;
   };
 }

@@ -1,7 +1,7 @@
 // What waits for a person's word: what would run, what each tool says, what is new in it.
 
 import { get, post, server } from "./api.js";
-import { button, fill, h, mark } from "./dom.js";
+import { button, h, mark, refill } from "./dom.js";
 import { count, visible } from "./text.js";
 
 // One member that is another now, with what went and what came marked by sign, colour and name.
@@ -46,12 +46,12 @@ export function review(app, name) {
     try {
       found = await get(server(name, "review"));
     } catch (error) {
-      fill(box, h("p", { class: "note bad" }, error.message));
+      refill(box, h("p", { class: "note bad" }, error.message));
       return;
     }
     seen = found.review.hash;
     if (!seen) {
-      fill(box, h("p", { class: "quiet" }, "Nothing waits. What it adds or changes later in what its tools say shows up here before any AI client sees it."));
+      refill(box, h("p", { class: "quiet" }, "Nothing waits. What it adds or changes later in what its tools say shows up here before any AI client sees it."));
       return;
     }
     const waiting = found.tools.filter((tool) => tool.standing !== "approved");
@@ -59,7 +59,7 @@ export function review(app, name) {
     const all = button(whole ? "Approve this server" : waiting.length === 1 ? "Approve this tool" : `Approve these ${waiting.length} tools`,
       () => agree({ hash: found.review.hash }, whole ? `${name} is approved.` : `${count(waiting.length, "tool")} of ${name} approved.`),
       { as: "all", className: "first", tell: app.tell });
-    fill(box,
+    refill(box,
       whole ? h("div", { class: "stack" }, h("h2", {}, "What it runs"),
         h("ol", { class: "argv mono card pad" }, found.runs.map((word) => h("li", {}, visible(word)))),
         found.environment.length ? h("p", { class: "quiet" }, `With values for ${found.environment.map(visible).join(", ")}.`) : null) : null,

@@ -1,6 +1,7 @@
 // One server: how it is, and below that its tools, what waits for approval, its log or its settings.
 
 import { fill, h, mark, part } from "./dom.js";
+import { meaning } from "./help.js";
 import { kind, nextTry, visible } from "./text.js";
 import { signature, verbs } from "./verbs.js";
 import { tools } from "./tools.js";
@@ -17,6 +18,8 @@ export function server(app, [name, wanted]) {
   const facts = h("p", { class: "quiet" });
   const acts = h("div", { class: "acts" });
   const showActs = part(acts, (status) => verbs(app, status));
+  const help = h("div");
+  const showHelp = part(help, (code) => (code ? meaning(code) : null));
   const tabs = h("nav", { class: "tabs", "aria-label": `About ${name}` });
   const [current, , make] = TABS.find(([tab]) => tab === wanted) ?? TABS[app.world.servers.get(name)?.health.action === "approve" && !wanted ? 1 : 0];
   const content = make(app, name);
@@ -30,7 +33,7 @@ export function server(app, [name, wanted]) {
       h("div", {}, h("p", { class: "trail" }, h("a", { href: "#/servers" }, "Servers")),
         h("div", { class: "head" }, h("h1", {}, visible(name)), acts)),
       h("div", { class: "about", role: "status" }, h("p", { class: "state" }, shape, words), detail, facts),
-      tabs, body,
+      help, tabs, body,
     ],
     update(world) {
       const status = world.servers.get(name);
@@ -49,8 +52,10 @@ export function server(app, [name, wanted]) {
       fill(detail, visible(status.health.detail));
       detail.hidden = !status.health.detail;
       const peer = status.peer ? `${status.peer.name} ${status.peer.version}, protocol ${status.peer.protocol_version}` : "";
-      fill(facts, [visible(peer), status.pid ? `process ${status.pid}` : "", status.fault?.code ?? ""].filter(Boolean).join(" · "));
+      fill(facts, [visible(peer), status.pid ? `process ${status.pid}` : ""].filter(Boolean).join(" · "));
+      facts.hidden = !facts.textContent;
       showActs(signature(status), status);
+      showHelp(status.fault?.code ?? "", status.fault?.code);
       showTabs(status.review.hash !== "", status.review.hash !== "");
       content.update?.(status);
     },

@@ -1,9 +1,8 @@
 // The tools of a server, each with a switch for whether AI clients are offered it.
 
-import { get, server } from "./api.js";
+import { get, post, server } from "./api.js";
 import { fill, h } from "./dom.js";
 import { visible } from "./text.js";
-import { offer } from "./verbs.js";
 
 const STANDING = { pending: "waits for approval", changed: "changed, waits for approval" };
 
@@ -12,8 +11,7 @@ function row(app, name, tool) {
   const toggle = h("input", { type: "checkbox", role: "switch", id, checked: tool.enabled, "data-tool": tool.name });
   toggle.addEventListener("change", async () => {
     try {
-      const entry = await get(server(name));
-      await offer(name, tool.name, toggle.checked, entry);
+      await post(server(name, "tools", "offer"), { tool: tool.name, on: toggle.checked });
       app.tell(`${visible(tool.name)} is ${toggle.checked ? "offered to AI clients" : "switched off"}.`);
     } catch (error) {
       toggle.checked = !toggle.checked;

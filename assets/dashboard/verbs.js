@@ -1,6 +1,6 @@
 // What can be done with a server, in the tray's words, and the one next action that its health names.
 
-import { patch, post, remove, server } from "./api.js";
+import { post, remove, server } from "./api.js";
 import { button, h } from "./dom.js";
 import { kind } from "./text.js";
 
@@ -42,14 +42,6 @@ export function next(app, status) {
 
 export function signature(status) {
   return [status.name, status.may, status.status === "backoff", status.health.action, kind(status)];
-}
-
-// Offer a tool to AI clients or no longer, by the lists of the server's entry in the config file.
-export async function offer(name, tool, on, entry) {
-  const without = (names) => names.filter((each) => each !== tool);
-  const change = { disabled_tools: on ? without(entry.disabled_tools) : [...without(entry.disabled_tools), tool] };
-  if (on && entry.enabled_tools.length) change.enabled_tools = [...without(entry.enabled_tools), tool];
-  await patch(server(name), change);
 }
 
 export const takeOut = (name) => remove(server(name));

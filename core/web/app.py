@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,13 +84,13 @@ def create_apps(
     gateway: ASGIApp,
     calls: AtOnce,
     logs: Logs,
-    dashboard: Path,
+    dashboard: Iterable[Path],
     version: str,
 ) -> Apps:
     """Everything on one address; ``gateway`` is given ``/mcp`` and all below it.
 
-    ``calls`` may first answer what of that needs no task; ``dashboard`` is the directory with the
-    files of ``/ui/``.
+    ``calls`` may first answer what of that needs no task; ``dashboard`` are the directories
+    with the files of ``/ui/``.
     """
     site = Site(
         door=door,

@@ -11,7 +11,7 @@ import msgspec
 
 from core.model.clients import Deed
 from core.model.intents import PauseAll
-from core.web import clients, pages
+from core.web import clients, pages, servers
 from core.web.actions import AcceptedData, act
 from core.web.body import read_json
 from core.web.exchange import Request, Response
@@ -100,7 +100,7 @@ async def _user(request: Request) -> int | None:
     return await asyncio.to_thread(user_at, request.far, request.near)
 
 
-_FILES = ("text/html", "text/css", "text/javascript", "image/svg+xml")
+_FILES = ("text/html", "text/css", "text/javascript", "image/svg+xml", "text/markdown")
 
 ROUTES: tuple[Route[Site], ...] = (
     *(
@@ -138,6 +138,15 @@ ROUTES: tuple[Route[Site], ...] = (
         "End the visit.",
         produces=(),
         status=204,
+    ),
+    Route(
+        "POST",
+        "/api/v1/servers/{name}/tools/offer",
+        servers.offer,
+        "Switch a tool on or off for AI clients.",
+        data=AcceptedData,
+        body=servers.OfferBody,
+        status=202,
     ),
     Route(
         "GET",

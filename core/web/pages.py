@@ -1,10 +1,10 @@
-"""The dashboard's own files: read together when one is first asked for, and told apart by hash."""
+"""The dashboard's files: read together when one is first asked for, and told apart by hash."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ KINDS = {
     ".css": b"text/css; charset=utf-8",
     ".js": b"text/javascript; charset=utf-8",
     ".svg": b"image/svg+xml",
+    ".md": b"text/markdown; charset=utf-8",
 }
 
 # What a server says must never run here, so nothing does that is not a file of ours; and nobody
@@ -44,10 +45,10 @@ class Page:
 
 
 class Pages:
-    """The files of one directory; those of one start belong together, whatever an upgrade does."""
+    """Files of some directories; those of one start belong together, whatever an upgrade does."""
 
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
+    def __init__(self, directories: Iterable[Path]) -> None:
+        self._directories = tuple(directories)
         self._found: Mapping[str, Page] | None = None
 
     async def get(self, name: str) -> Page | None:
@@ -56,7 +57,8 @@ class Pages:
         return self._found.get(name)
 
     def _read(self) -> Mapping[str, Page]:
-        files = [each for each in self._directory.glob("*") if each.suffix in KINDS]
+        there = (each for directory in self._directories for each in directory.glob("*"))
+        files = [each for each in there if each.suffix in KINDS]
         return {each.name: _page(each.read_bytes(), KINDS[each.suffix]) for each in files}
 
 

@@ -14,6 +14,7 @@ from core.model.config import ServerName
 from core.model.intents import AddServers, ChangeServer, RemoveServer
 from core.model.masks import MASK
 from core.model.status import ServerStatus
+from core.model.switches import switched
 from core.web import wire
 from core.web.actions import AcceptedData, act_on, submit
 from core.web.body import read_json
@@ -38,6 +39,13 @@ class _Servers(msgspec.Struct, frozen=True):
 
     servers: msgspec.Raw
     stats: wire.StatsJson
+
+
+class OfferBody(msgspec.Struct, frozen=True):
+    """``on``: whether AI clients are offered the tool."""
+
+    tool: str
+    on: bool
 
 
 class ToolsData(msgspec.Struct, frozen=True):
@@ -84,6 +92,16 @@ async def change(site: Site, request: Request) -> Response:
     patch = await read_json(request, Patch)
     _refuse_masks(patch, "")
     return await act_on(site, request, name, ChangeServer(name, patch))
+
+
+async def offer(site: Site, request: Request) -> Response:
+    """Switch one of its tools on or off for AI clients, in the config file."""
+    body = await read_json(request, OfferBody)
+    name = _status(site, request).name
+    config = site.door.snapshot.config.servers.get(name)
+    if config is None:
+        raise Refused(404, "unknown_server", f"The server {name!r} is being removed.")
+    return success(AcceptedData(await submit(site, switched(config, body.tool, body.on))), 202)
 
 
 async def remove(site: Site, request: Request) -> Response:

@@ -112,6 +112,7 @@ class Page:
     async def click(self, name: str) -> None:
         """Click the control with that name once it is there."""
         await self.until(f"Boolean({NAMED % json.dumps(name)})")
+        await self.eval(f"{NAMED % json.dumps(name)}.focus()")
         await self.eval(f"{NAMED % json.dumps(name)}.click()")
 
     async def type(self, name: str, words: str) -> None:

@@ -261,7 +261,7 @@ async def website(
                 gateway=gateway,
                 calls=lambda _: False,
                 logs=logs,
-                dashboard=DASHBOARD,
+                dashboard=[DASHBOARD],
                 version="1.2.3",
             )
             http = HttpServer(apps.main, apps.at_once)

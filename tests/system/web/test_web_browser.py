@@ -123,6 +123,12 @@ async def test_a_person_does_everything_in_the_browser(place: Place) -> None:
     await page.reads("talker:stderr")
     await nameable(page)
 
+    await page.click("Overview")
+    await page.click("Pause all")
+    await page.reads("Paused")
+    await page.click("Resume all")
+    await page.reads("2 of 2 ready")
+
     await page.click("Sign out")
     await page.reads("mcpproxy-tray dashboard")
     assert await page.eval("fetch('/api/v1/status').then((answer) => answer.status)") == 401
@@ -140,8 +146,11 @@ async def approve_what_was_seen_only(place: Place) -> None:
     await page.eval("window.fetch = soon; 0")
     await page.click("Approve this tool")
     await page.reads("+ Reads a file, and more.")
+    # What had the focus is another button now, and has it still.
+    await page.until("document.activeElement.textContent === 'Approve this tool'")
     await page.click("Approve this tool")
     await page.reads("Nothing waits.")
+    assert await page.eval("document.activeElement.id") == "main"
     assert (await running.server("turncoat"))["health"]["level"] == "healthy"
 
 
@@ -240,11 +249,11 @@ async def nameable(page: Page) -> None:
     assert await page.nameless() == []
 
 
-async def test_the_page_finds_the_engine_again(home: Home, tmp_path: Path) -> None:
-    """Quit, it says so; started anew it asks for a new link, as visits end with the program."""
+async def test_a_fault_is_explained_and_a_lost_engine_told(home: Home, tmp_path: Path) -> None:
+    """The page of a code comes with the program. Quit, it says so; started anew, visits are over."""
     if chromium() is None:
         pytest.skip("chromium is not installed")
-    home.configure({})
+    home.configure({"lost": {"command": "no-such-program"}})
     async with browsing(tmp_path) as browser:
         page = await browser.page()
         async with program(home) as running:
@@ -252,6 +261,9 @@ async def test_the_page_finds_the_engine_again(home: Home, tmp_path: Path) -> No
             assert code == 0
             await page.go(json.loads(said)["url"])
             await page.reads("Live")
+            await page.turn_to("#/servers/lost")
+            await page.click("What SPAWN_ENOENT means")
+            await page.reads("Usual causes")
             port = int(running.base.rpartition(":")[2])
             assert await running.stop() == 0
             await page.reads("Not connected")
