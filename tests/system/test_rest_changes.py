@@ -217,8 +217,9 @@ async def test_the_log_level_changes_while_it_runs(home: Home, running: RunningP
 
 
 async def test_all_faces_say_the_same_sentence(home: Home, running: RunningProgram) -> None:
-    """REST, the command line and the tray's title are one function of the snapshot."""
+    """REST, events, the command line and the tray's title are one function of the snapshot."""
     told = (await running.get("/api/v1/servers"))["stats"]["summary"]
     assert told == "1 of 1 ready"
     _, out, _ = await home.command("status")
     assert f"Servers   {told}; 3 tools" in out
+    assert (await running.until(bool))["summary"] == told  # the dashboard's headline

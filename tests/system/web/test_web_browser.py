@@ -250,7 +250,7 @@ async def nameable(page: Page) -> None:
 
 
 async def test_a_fault_is_explained_and_a_lost_engine_told(home: Home, tmp_path: Path) -> None:
-    """The page of a code comes with the program. Quit, it says so; started anew, visits are over."""
+    """The page of a code comes with the program. Quit, it says so; visits end with it."""
     if chromium() is None:
         pytest.skip("chromium is not installed")
     home.configure({"lost": {"command": "no-such-program"}})
