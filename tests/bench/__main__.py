@@ -87,7 +87,7 @@ def main() -> int:
         sys.stdout.flush()
     rows = [row for each in found.values() for row in each]
     sys.stdout.write(
-        f"\nwhat we aim for\n{told(rows)}\n\n"
+        f"\nwhat we aim for\n{told(rows, all_of_them=not asked.names)}\n\n"
         "The ratio is the cost in multiples of the floor's, measured in turns with it: 1 is as "
         f"good.\n{os.cpu_count()} cores, load {min(loads):.1f} to {max(loads):.1f}.\n"
     )

@@ -65,12 +65,13 @@ def judged(rows: Sequence[Row]) -> list[tuple[Aim, Row | None]]:
     return found
 
 
-def told(rows: Sequence[Row]) -> str:
-    """A line for each aim."""
+def told(rows: Sequence[Row], *, all_of_them: bool = True) -> str:
+    """A line for each aim that was measured, or for ``all_of_them``."""
     lines = []
     for aim, row in judged(rows):
         if row is None:
-            lines.append(f"        {aim.row}: not measured now")
+            if all_of_them:
+                lines.append(f"        {aim.row}: not measured")
             continue
         kind = "ratio" if aim.ratio else row.unit
         bound = "at least" if aim.least else "at most"

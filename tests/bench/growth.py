@@ -10,12 +10,13 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from core.config.jsonc import parse
 from core.config.schema import Overrides, read
 from core.lifecycle.reconcile import plan
 from core.model.config import ServerName
-from core.model.status import Phase
+from core.model.status import Phase, Snapshot
 from core.search.catalogue import Catalogue
 from tests.bench.process import memory
 from tests.bench.product import home_of_its_own
@@ -29,7 +30,9 @@ from tests.program import program
 from tray_app.view import view_of
 
 SIZES = (10, 100, 1_000, 10_000)
-OF_A_SERVER = 10  # tools
+MOST_RUNNING = 1_000  # servers whose engine is started and stopped here
+LIMIT = 30.0  # seconds for an edit
+OF_A_SERVER = 20  # tools
 LISTINGS = 30
 
 
@@ -50,7 +53,7 @@ async def measure(scale: Scale) -> list[Row]:
     for size in sizes:
         found = [
             *_in_memory(size, scale),
-            await _reconciled(size, scale),
+            *(await _reconciled(size, scale) if size <= MOST_RUNNING else ()),
             await _searched(size, scale),
             *await _program(size),
         ]
@@ -95,8 +98,11 @@ def _in_memory(size: int, scale: Scale) -> list[Cost]:
     return [Cost(name, "servers", "us", samples[name] * 1e6) for name in work]
 
 
-async def _reconciled(size: int, scale: Scale) -> Cost:
-    """An edit that enables one server, or disables it, until that shows; the connection is free."""
+async def _reconciled(size: int, scale: Scale) -> list[Cost]:
+    """Edits of the file, each until it shows: a server enabled or disabled, and one taken out.
+
+    Connections cost nothing here.
+    """
     samples = Samples()
     entries = [server(f"server{number}", enabled=False) for number in range(size)]
     async with running(*entries) as engine:
@@ -105,13 +111,27 @@ async def _reconciled(size: int, scale: Scale) -> Cost:
             began = time.perf_counter()
             engine.source.write(replace(entries[0], enabled=enabled), *entries[1:])
             await engine.until_phase("server0", Phase.READY if enabled else Phase.DISABLED)
-            samples.add("edit", time.perf_counter() - began)
-    return Cost("an edit is carried out", "servers", "us", samples["edit"] * 1e6)
+            samples.add("switched", time.perf_counter() - began)
+        for _ in range(scale.rounds):
+            gone = entries.pop().name
+            began = time.perf_counter()
+            engine.source.write(*entries)
+            await engine.engine.until(partial(_lacks, gone), LIMIT)
+            samples.add("removed", time.perf_counter() - began)
+    return [
+        Cost("an edit that switches one", "servers", "us", samples["switched"] * 1e6),
+        Cost("an edit that removes one", "servers", "us", samples["removed"] * 1e6),
+    ]
+
+
+def _lacks(name: ServerName, world: Snapshot) -> bool:
+    return name not in world.servers
 
 
 async def _searched(size: int, scale: Scale) -> Cost:
     lots = random.Random(1)
-    tools = tools_of(lots, size // OF_A_SERVER, OF_A_SERVER)
+    each = min(size, OF_A_SERVER)
+    tools = tools_of(lots, size // each, each)
     catalogue = Catalogue()
     samples = Samples()
     for query in queries_of(lots, 20):

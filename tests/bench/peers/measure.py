@@ -125,9 +125,10 @@ async def _small(scale: Scale, gateways: Sequence[Gateway]) -> list[Row]:
     rows = []
     on_sdk = [gateway.name for gateway in gateways if gateway.on_sdk]
     if on_sdk:
-        best = max(on_sdk, key=lambda name: many[f"{name} rate"])
-        what = f"the best of {len(on_sdk)} on the official SDK ({best}): calls, 16 clients"
-        rows.append(_beside(what, many, best, "rate", 1, "calls/s"))
+        # By CPU time: on a core that others use too, a rate says how much of it was left.
+        best = min(on_sdk, key=lambda name: many[f"{name} cpu"])
+        what = f"the best of {len(on_sdk)} on the official SDK ({best}): CPU, 16 clients"
+        rows.append(_beside(what, many, best, "cpu", 1e6, "us/call"))
     for name in list(asked)[1:]:
         rows += [
             _beside(f"{name}: calls, 16 clients", many, name, "rate", 1, "calls/s"),
