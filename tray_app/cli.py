@@ -148,7 +148,7 @@ cli.add_command(disconnect)
 
 
 def _run(flags: Flags, *, with_tray: bool) -> None:
-    from tray_app.first_run import noting_the_end
+    from tray_app.last_run import noting_the_end
     from tray_app.single_instance import only_instance
 
     places = flags.paths()

@@ -4,11 +4,8 @@ and what they are told when the program comes back after it was cut short.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from core.errors import McpProxyError
 from tray_app import answers, text
 from tray_app.actions import Verb
 from tray_app.alert import Alert
@@ -16,8 +13,6 @@ from tray_app.local import Local
 
 PANEL_MAY_COME = 10.0
 """Seconds that a desktop gets to show its panel before a person is told that it has no tray."""
-
-_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 def is_first(marker: Path) -> bool:
@@ -50,30 +45,3 @@ def is_back() -> Alert:
     """The program was cut short, and runs again."""
     row = f"diagnostics/{Verb.OPEN_LOGS}"
     return Alert("recovered", answers.IS_BACK, answers.WAS_CUT_SHORT, text.OPEN_LOGS, row)
-
-
-@contextmanager
-def noting_the_end(file: Path) -> Iterator[bool]:
-    """Whether the last run was cut short although the computer ran on; notes how this one ends.
-
-    A computer that was switched off ends everything, which is no news at the next login. Only
-    Linux tells one start of the computer from another.
-    """
-    boot = before = ""
-    with suppress(OSError, UnicodeDecodeError):
-        boot = _BOOT_ID.read_text(encoding="ascii").strip()
-    with suppress(OSError, UnicodeDecodeError):
-        before = file.read_text(encoding="ascii").strip()
-    with suppress(OSError):
-        file.write_text(boot, encoding="ascii")
-    try:
-        yield bool(boot) and before == boot
-    except McpProxyError:  # it could not start, which was told
-        _forget(file)
-        raise
-    _forget(file)
-
-
-def _forget(file: Path) -> None:
-    with suppress(OSError):
-        file.unlink()

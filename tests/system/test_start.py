@@ -25,6 +25,7 @@ LATER = {
     "prometheus_client": "the first scrape",
     "psutil": "what servers use, at the first scrape",
     "pystray": "a tray",
+    "tray_app.actions": "a tray",
 }
 
 

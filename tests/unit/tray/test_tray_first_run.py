@@ -12,7 +12,8 @@ from tests.unit.tray.test_tray_alerts import ALL_WELL, AWAKE, STARTED, failed
 from tray_app import answers
 from tray_app.actions import OpenLogs, StartAtLogin, command_of
 from tray_app.alerts import DAY, QUIET_AT_START, Alerts
-from tray_app.first_run import is_back, is_first, no_tray, noting_the_end, welcome
+from tray_app.first_run import is_back, is_first, no_tray, welcome
+from tray_app.last_run import noting_the_end
 from tray_app.local import Importable, Local
 
 
