@@ -49,7 +49,7 @@ def import_servers(
     from core.clients.importing import importable
 
     desk = _desk(flags)
-    found = desk.sources(CLIENTS if client is None else (_client(client),))
+    found = desk.sources(CLIENTS if client is None else (_client(client),), asking=to_keyring)
     count = len(list(importable(found)))
     preview = found_words(found, to_keyring)
     question = f"Add {_servers(count)} to {desk.config_file}?"
@@ -64,6 +64,8 @@ def import_servers(
         click.echo("There is nothing to take over.")
     elif done:
         click.echo(f"Added {_servers(count)}. They wait for your approval.")
+        for secret in dict.fromkeys(name for each in importable(found) for name in each.asks):
+            click.echo(f"Still to be given: mcpproxy-tray secrets set {secret}")
 
 
 @click.command()
@@ -152,6 +154,8 @@ def found_words(sources: list[Source], to_keyring: bool = False) -> str:
             rows.append((source.client.title, "", "unreadable", f"{source.file}: {source.why}"))
         for each in source.candidates:
             words = [each.reason] if each.reason else []
+            if each.asks:
+                words.append(f"needs value: {', '.join(each.asks)}")
             if each.secrets:
                 words.append(f"{where}: {', '.join(each.secrets)}")
                 plain = not to_keyring
@@ -169,7 +173,7 @@ def _as_data(source: Source) -> dict[str, object]:
         "why": source.why,
         "servers": [
             {"name": each.name, "outcome": each.outcome, "reason": each.reason,
-             "secrets": each.secrets}
+             "secrets": each.secrets, "asks": each.asks}
             for each in source.candidates
         ],
     }  # fmt: skip

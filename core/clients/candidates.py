@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from urllib.parse import urlsplit
@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from core.clients.dialects import Dialect, Entry
 from core.clients.plain_secrets import plain_secrets
 from core.model.config import SERVER_NAME_PATTERN
+from core.model.references import KEYRING, Reference
 
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 _BARE_VARIABLE = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
@@ -39,6 +40,7 @@ class Candidate:
     reason: str = ""
     entry: Mapping[str, object] = field(default_factory=dict, repr=False)
     secrets: tuple[str, ...] = ()  # what in plain text looks secret, by name
+    asks: tuple[str, ...] = ()  # secrets of the keyring that its entry needs and nobody gave yet
 
 
 class _Problem(Exception):
@@ -53,21 +55,24 @@ def candidates(
     known: Mapping[str, object],
     endpoint: str,
     environ: Mapping[str, str],
+    asking: bool = False,
 ) -> list[Candidate]:
     """What could be taken over from ``servers``, in the file's order.
 
     ``known`` are our own entries by name, ``endpoint`` our address: an entry that leads to us
-    would be a loop.
+    would be a loop. With ``asking``, a value that only the client has becomes a secret of the
+    keyring that a person has to give; else its entry cannot be had.
     """
     taken = {name.lower() for name in known}
     identities = {identity(entry) for entry in known.values() if isinstance(entry, dict)}
     found = []
     for label, raw in servers.items():
         name = _unique(label, taken)
+        wanted = _Wanted(name) if asking else _refuse
         try:
             if not isinstance(raw, dict):
                 raise _Problem(Outcome.UNSUPPORTED, "it is no object")
-            entry = _translated(raw, dialect, environ)
+            entry = _translated(raw, dialect, environ, wanted)
             if _is_ours(entry, endpoint):
                 raise _Problem(Outcome.OURSELVES, "it leads to this program")
             if identity(entry) in identities:
@@ -79,8 +84,31 @@ def candidates(
         taken.add(name.lower())
         reason = "" if name == label else f"named {name} here"
         secrets = tuple(dict.fromkeys(secret.name for secret in plain_secrets(entry)))
-        found.append(Candidate(name, Outcome.IMPORT, reason, entry, secrets))
+        asks = tuple(wanted.asks) if isinstance(wanted, _Wanted) else ()
+        found.append(Candidate(name, Outcome.IMPORT, reason, entry, secrets, asks))
     return found
+
+
+Wanted = Callable[[str, str], str]
+"""From what only the client has, and why that is so, to what stands in its place."""
+
+
+def _refuse(what: str, why: str) -> str:
+    raise _Problem(Outcome.NEEDS_VALUE, f"{why}: {what}")
+
+
+class _Wanted:
+    """A secret of the keyring for each thing that only the client has."""
+
+    def __init__(self, server: str) -> None:
+        self.asks: list[str] = []
+        self._server = server
+
+    def __call__(self, what: str, why: str) -> str:
+        secret = f"{self._server}.{_UNFIT.sub('-', what)}"[:128]
+        if secret not in self.asks:
+            self.asks.append(secret)
+        return str(Reference(KEYRING, secret))
 
 
 def identity(entry: Entry) -> tuple[object, ...]:
@@ -93,26 +121,30 @@ def identity(entry: Entry) -> tuple[object, ...]:
 def leads_to(entry: Entry, dialect: Dialect, endpoint: str) -> bool:
     """Whether a client's entry leads to us."""
     try:
-        return _is_ours(_translated(entry, dialect, {}), endpoint)
+        return _is_ours(_translated(entry, dialect, {}, _refuse), endpoint)
     except _Problem:
         return False
 
 
-def _translated(raw: Entry, dialect: Dialect, environ: Mapping[str, str]) -> dict[str, object]:
-    for key, why in dialect.unreachable.items():
-        if raw.get(key):
-            raise _Problem(Outcome.NEEDS_VALUE, f"{why}: {', '.join(_texts(raw[key]))}")
+def _translated(
+    raw: Entry, dialect: Dialect, environ: Mapping[str, str], wanted: Wanted
+) -> dict[str, object]:
     if raw.get("bundled") or raw.get("type") in ("builtin", "platform", "frontend"):
         raise _Problem(Outcome.UNSUPPORTED, "it is a part of that client")
 
     def text(value: object) -> str:
-        return _resolved(str(value), dialect, environ)
+        return _resolved(str(value), dialect, environ, wanted)
 
     entry: dict[str, object] = {}
     kind = str(raw.get(dialect.type) or "")
     url_key = next((key for key in dialect.urls if raw.get(key)), None)
     command = raw.get(dialect.command)
+    elsewhere = [
+        (name, why) for key, why in dialect.unreachable.items() for name in _texts(raw.get(key))
+    ]
     if url_key is not None:
+        for missing in elsewhere:
+            _refuse(*missing)  # where in the request it belongs, the file does not say
         entry["url"] = text(raw[url_key])
         if not str(entry["url"]).startswith(("http://", "https://", "${")):
             raise _Problem(Outcome.UNSUPPORTED, "its address is no http(s) one")
@@ -132,6 +164,7 @@ def _translated(raw: Entry, dialect: Dialect, environ: Mapping[str, str]) -> dic
             entry["args"] = [text(part) for part in argv[1:]]
         env = {name: text(value) for name, value in _table(raw.get(dialect.env)).items()}
         env |= {name: f"${{env:{name}}}" for name in _texts(raw.get("env_vars"))}
+        env |= {name: wanted(name, why) for name, why in elsewhere}
         if env:
             entry["env"] = env
         cwd = next((raw[key] for key in dialect.cwd if raw.get(key)), None)
@@ -160,7 +193,7 @@ def _codex_headers(raw: Entry) -> dict[str, str]:
     return headers
 
 
-def _resolved(value: str, dialect: Dialect, environ: Mapping[str, str]) -> str:
+def _resolved(value: str, dialect: Dialect, environ: Mapping[str, str], wanted: Wanted) -> str:
     """A client's references to variables as ours; what only the client knows is a problem."""
 
     def ours(match: re.Match[str]) -> str:
@@ -169,8 +202,7 @@ def _resolved(value: str, dialect: Dialect, environ: Mapping[str, str]) -> str:
         if name == "userHome" or match[1] == "HOME":
             return environ.get("HOME") or environ.get("USERPROFILE") or match[0]
         if name.startswith("input:"):
-            what = name.removeprefix("input:")
-            raise _Problem(Outcome.NEEDS_VALUE, f"its editor asks for {what!r} at each start")
+            return wanted(name.removeprefix("input:"), "its editor asks for this at each start")
         if not _NAME.fullmatch(name) or name in ("workspaceFolder", "workspaceFolderBasename"):
             raise _Problem(Outcome.UNSUPPORTED, f"{match[0]} is known only inside that client")
         if separator and name not in environ:

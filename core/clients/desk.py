@@ -41,10 +41,11 @@ class Desk:
         target = Target(self._endpoint(config), key, self.bridge)
         return Connections(self.surroundings, target, self.data_dir / "connect")
 
-    def sources(self, clients: Iterable[Client] = CLIENTS) -> list[Source]:
-        """What could be taken over, and why the rest could not."""
+    def sources(self, clients: Iterable[Client] = CLIENTS, asking: bool = False) -> list[Source]:
+        """What could be taken over, and why the rest could not; ``asking`` as of ``candidates``."""
         config = self._config()
-        return list(sources(clients, self.surroundings, _known(config), self._endpoint(config)))
+        known, endpoint = _known(config), self._endpoint(config)
+        return list(sources(clients, self.surroundings, known, endpoint, asking))
 
     def read(self, text: str) -> list[Candidate]:
         """The servers that a person's text names. Raises also Unreadable."""

@@ -31,8 +31,10 @@ def sources(
     surroundings: Surroundings,
     known: Mapping[str, object],
     endpoint: str,
+    asking: bool = False,
 ) -> Iterator[Source]:
-    """The clients' files that exist; blocks. ``known`` are our own entries by name.
+    """The clients' files that exist; blocks. ``known`` are our own entries by name; ``asking`` as
+    of ``candidates``.
 
     What two clients have is offered once, and a name is given once.
     """
@@ -49,7 +51,7 @@ def sources(
         if not isinstance(servers, dict):
             yield Source(client, file, why=f'"{client.key}" holds no servers by name')
             continue
-        found = candidates(servers, client.dialect, known, endpoint, surroundings.environ)
+        found = candidates(servers, client.dialect, known, endpoint, surroundings.environ, asking)
         known |= {each.name: each.entry for each in found if each.outcome is Outcome.IMPORT}
         yield Source(client, file, tuple(found))
 

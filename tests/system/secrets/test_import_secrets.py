@@ -76,6 +76,22 @@ async def test_secrets_are_moved_on_request_and_the_source_stays(desk: Desk) -> 
     assert users["files.API_TOKEN"] == ["files", "other"]
 
 
+async def test_what_an_editor_asks_for_can_be_given_afterwards(desk: Desk) -> None:
+    """Taken over on request, it waits for its value; which, and how to give it, is said."""
+    furnish(desk.directory)
+    desk.configure({}, listen="127.0.0.1:8099")
+    code, shown, _ = await desk.command("import", "vscode", "--dry-run")
+    assert "needs value" in shown
+    code, shown, told = await desk.command("import", "vscode", "--secrets-to-keyring", "--yes")
+    assert (code, told) == (0, "")
+    assert "needs value: asks.key" in shown
+    assert "Still to be given: mcpproxy-tray secrets set asks.key" in shown
+    code, listed, _ = await desk.command("secrets", "list", "--json")
+    assert json.loads(listed)["secrets"] == [
+        {"name": "asks.key", "has_value": False, "servers": ["asks"]}
+    ]
+
+
 async def test_a_running_engine_moves_them_too(desk: Desk) -> None:
     """Over REST, into the keyring that its servers read from, so that they start with them."""
     prepare(desk)

@@ -17,12 +17,12 @@ from tests.unit.clients.homes import ENDPOINT, FILES, connections
 ENVIRON = {"HOME": "/home/me"}
 
 
-def found(client: str, **known: object) -> dict[str, Candidate]:
+def found(client: str, asking: bool = False, **known: object) -> dict[str, Candidate]:
     """What the nine homes offer, by name."""
     row = BY_ID[client]
     servers = row.format.read(FILES[client][1])[row.key]
     assert isinstance(servers, dict)
-    listed = candidates(servers, row.dialect, known, ENDPOINT, ENVIRON)
+    listed = candidates(servers, row.dialect, known, ENDPOINT, ENVIRON, asking)
     return {each.name: each for each in listed}
 
 
@@ -81,7 +81,7 @@ def test_what_cannot_be_taken_over_says_why() -> None:
     """Each with an outcome and a sentence."""
     vscode = found("vscode")
     assert vscode["asks"].outcome is Outcome.NEEDS_VALUE
-    assert "'key'" in vscode["asks"].reason
+    assert vscode["asks"].reason == "its editor asks for this at each start: key"
     assert vscode["here"].outcome is Outcome.UNSUPPORTED
     assert "${workspaceFolder}" in vscode["here"].reason
     assert vscode["socket"].outcome is Outcome.UNSUPPORTED
@@ -89,6 +89,17 @@ def test_what_cannot_be_taken_over_says_why() -> None:
     assert goose["developer"].outcome is Outcome.UNSUPPORTED
     assert goose["keeper"].outcome is Outcome.NEEDS_VALUE
     assert "KEEPER_KEY" in goose["keeper"].reason
+
+
+def test_what_only_a_client_has_can_be_given_later() -> None:
+    """With a keyring: its entry refers to secrets that a person is asked for."""
+    asks, keeper = found("vscode", asking=True)["asks"], found("goose", asking=True)["keeper"]
+    assert asks.outcome is keeper.outcome is Outcome.IMPORT
+    assert asks.entry["env"] == {"K": "${keyring:asks.key}"}
+    assert asks.asks == ("asks.key",)
+    assert keeper.entry["env"] == {"KEEPER_KEY": "${keyring:keeper.KEEPER_KEY}"}
+    assert keeper.asks == ("keeper.KEEPER_KEY",)
+    assert asks.secrets == keeper.secrets == ()
 
 
 @pytest.mark.parametrize("client", FILES)
