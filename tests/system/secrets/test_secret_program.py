@@ -185,3 +185,17 @@ async def test_f74_a_keyring_that_answers_after_all_brings_its_servers_back(desk
             assert waited["fault"]["code"] == "KEYRING_LOCKED"
         await phase(running, "one", "ready")
         assert (await environment_of(running, "one"))["TOKEN"] == VALUE
+
+
+async def test_f74_a_locked_keyring_says_so_and_nothing_is_lost(desk: Desk) -> None:
+    """Its window cannot be shown here, which it takes for a no; unlocked, it works again."""
+    code, _, told = await desk.command("secrets", "set", "one", piped="1")
+    assert (code, told) == (0, "")
+    desk.keyring.lock()
+    for command in (("list",), ("set", "two"), ("delete", "one")):
+        code, shown, told = await desk.command("secrets", *command, piped="2")
+        assert (code, shown) == (1, "")
+        assert told.startswith("mcpproxy-tray: The keyring is locked")
+        assert "Traceback" not in told
+    desk.keyring.unlock()
+    assert (await desk.command("secrets", "list", "--json"))[1].count('"name"') == 1
