@@ -18,13 +18,14 @@ from tray_app.attach_command import attach
 from tray_app.autostart_command import autostart
 from tray_app.client import Client
 from tray_app.client_commands import connect, disconnect, import_servers
-from tray_app.dashboard_command import address, dashboard
+from tray_app.dashboard_command import dashboard
 from tray_app.flags import Flags, everywhere
 from tray_app.paths import Paths
 from tray_app.printable import printable
 from tray_app.secret_commands import secrets
 from tray_app.server_commands import servers
 from tray_app.tool_commands import tools
+from tray_app.way_in import way_in
 
 if TYPE_CHECKING:
     from core.app import EngineThread, Options
@@ -198,7 +199,7 @@ def _run_alone(flags: Flags, options: Options, *, with_tray: bool, cut_short: bo
         run_tray(
             engine,
             chores,
-            dashboard=lambda page: address(client, page),
+            dashboard=lambda page: way_in(client, page),
             say=lambda sentence: click.echo(sentence, err=True),
             cut_short=cut_short,
         )

@@ -98,7 +98,7 @@ export async function follow(path, take, { signal, lastId } = {}) {
       const fields = { event: "message", id: "", data: "" };
       for (const line of block.split("\n")) {
         const [name, ...rest] = line.split(": ");
-        if (name in fields) fields[name] = rest.join(": ");
+        if (Object.hasOwn(fields, name)) fields[name] = rest.join(": ");
       }
       if (fields.data) take(fields.event, JSON.parse(fields.data), fields.id);
     }

@@ -38,7 +38,11 @@ function tell(sentence, bad = false) {
 const app = { world, tell, go: (path) => { location.hash = `#/${path}`; } };
 
 function where() {
-  return location.hash.replace(/^#\/?/, "").split("/").map(decodeURIComponent);
+  try {
+    return location.hash.replace(/^#\/?/, "").split("/").map(decodeURIComponent);
+  } catch {
+    return [""]; // an address that somebody cut in the middle
+  }
 }
 
 function show() {

@@ -76,8 +76,8 @@ async def begin(site: Site, request: Request) -> Response:
         raise Refused(
             403,
             "code_not_good",
-            "This link was used already or is older than a minute. "
-            "Get another with: mcpproxy-tray dashboard",
+            "This link was used already, is older than a minute, or was made for another user "
+            "of this computer. Get another with: mcpproxy-tray dashboard",
         )
     cookie = (
         f"{cookie_name(request.near[1])}={begun.cookie}; Path=/; Max-Age={int(VISIT_LIFE)}; "

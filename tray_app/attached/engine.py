@@ -87,14 +87,6 @@ class AttachedEngine:
         """The future holds the sequence number, or IntentRefused. Raises EngineStopped."""
         return self._hand_over(self._ask(intent))
 
-    def dashboard(self, page: str) -> str:
-        """Where a browser is let in there, and led to a page; see ``dashboard_command.address``.
-
-        Blocks. Raises EngineStopped, IntentRefused.
-        """
-        told = self._hand_over(self._post("/api/v1/ui/code", None)).result()
-        return f"{self._url}{told['path']}" + (f"&to={page}" if page else "")
-
     def _hand_over(self, work: Coroutine[Any, Any, T]) -> Future[T]:
         if self.stopped.done():
             work.close()
@@ -176,11 +168,7 @@ class AttachedEngine:
         if isinstance(intent, Shutdown):
             self._ending.set()
             return self._shown.seq
-        told = await self._post(*_request(intent))
-        return int(told.get("accepted_at_seq", self._shown.seq))
-
-    async def _post(self, path: str, body: object) -> dict[str, Any]:
-        """What the engine answers. Raises IntentRefused."""
+        path, body = _request(intent)
         assert self._http is not None
         try:
             answer = await self._http.post(path, json=body)
@@ -190,8 +178,7 @@ class AttachedEngine:
             raise IntentRefused(f"The engine at {self._url} did not answer: {why}.") from error
         if not told.get("success"):
             raise IntentRefused(str(told["error"]["message"]))
-        data: dict[str, Any] = told["data"]
-        return data
+        return int(told["data"].get("accepted_at_seq", self._shown.seq))
 
 
 def _request(intent: Intent) -> tuple[str, object]:
