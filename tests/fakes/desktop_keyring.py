@@ -20,11 +20,12 @@ from tests.fakes.tray_bus import NO_SERVICES, PrivateBus
 SERVICE = "org.freedesktop.secrets"
 PROMPTER = "org.gnome.keyring.SystemPrompter"
 LIMIT = 20.0  # seconds
+PASSWORD = b"of no secret"
 _PROGRAM = "gnome-keyring-daemon"
 
 
 class DesktopKeyring:
-    """Its password is empty; windows that ask for it are seen by nobody.
+    """Windows that ask for its password are seen by nobody.
 
     ``directory`` needs a short path: sockets lie in it.
     """
@@ -39,6 +40,9 @@ class DesktopKeyring:
         """Return when it answers, unlocked."""
         self.bus.start()
         self._stack.callback(self.bus.kill)
+        self._sign_in()
+
+    def _sign_in(self) -> None:
         daemon = subprocess.Popen(
             [_PROGRAM, "--foreground", "--unlock", "--components=secrets"],
             env=self._environ,
@@ -49,18 +53,20 @@ class DesktopKeyring:
         self._daemon = self._stack.enter_context(daemon)
         self._stack.callback(daemon.kill)
         assert daemon.stdin is not None
-        daemon.stdin.write(b"\n")
+        daemon.stdin.write(PASSWORD)
         daemon.stdin.close()
-        self._until_owned(SERVICE)
+        self._until(SERVICE, owned=True)
 
     def lock(self) -> None:
         with open_dbus_connection(self.bus.address) as connection:
             secretstorage.get_default_collection(connection).lock()
 
     def unlock(self) -> None:
-        """As signing in does."""
-        command = [_PROGRAM, "--unlock"]
-        subprocess.run(command, input=b"\n", env=self._environ, check=True, capture_output=True)
+        """By signing out and in again: what it had is in its file."""
+        self._daemon.kill()
+        self._daemon.wait()
+        self._until(SERVICE, owned=False)
+        self._sign_in()
 
     @contextmanager
     def hanging(self) -> Iterator[None]:
@@ -104,11 +110,11 @@ class DesktopKeyring:
         own = {name: str(self._directory) for name in ("HOME", "XDG_RUNTIME_DIR")}
         return {**os.environ, **NO_SERVICES, **self.environ, **own, "XDG_DATA_HOME": own["HOME"]}
 
-    def _until_owned(self, name: str) -> None:
+    def _until(self, name: str, *, owned: bool) -> None:
         rule = MatchRule(type="signal", member="NameOwnerChanged")
         with open_dbus_connection(self.bus.address) as connection:
             bus = Proxy(message_bus, connection, timeout=LIMIT)
             with connection.filter(rule) as changes:
                 bus.AddMatch(rule)
-                while not bus.NameHasOwner(name)[0]:
+                while bool(bus.NameHasOwner(name)[0]) is not owned:
                     connection.recv_until_filtered(changes, timeout=LIMIT)
