@@ -64,6 +64,7 @@ class _Outcome(msgspec.Struct, rename="camel"):
 
 _TRACED = b'"traceparent"'
 _NAMED = b'"isError"'
+_TRUE = b"true"
 _SAYS_ERROR = re.compile(rb'"isError"\s*:\s*true')
 _outcome = msgspec.json.Decoder(_Outcome)
 
@@ -190,7 +191,7 @@ def _says_error(result: bytes | memoryview) -> bool:
     if len(result) <= 2 * END:
         whole = result if isinstance(result, bytes) else bytes(result)
         at = whole.find(_NAMED)  # in most results it is not there, or near the end
-        if at < 0 or _SAYS_ERROR.search(whole, at) is None:
+        if at < 0 or whole.find(_TRUE, at) < 0 or _SAYS_ERROR.search(whole, at) is None:
             return False
         return _outcome.decode(whole).is_error
     view = memoryview(result)  # a payload may be msgspec's, which has no parts

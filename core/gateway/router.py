@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 from time import perf_counter
+from typing import NoReturn
 from weakref import WeakKeyDictionary
 
 import msgspec
@@ -49,6 +50,16 @@ class Router:
         status = self.status(name)
         return session if status is not None and not status.quarantined else None
 
+    def callable(self, name: str, tool: str) -> Session | None:
+        """As ``live``, for a call of a tool. Raises Refusal for one that nobody agreed to."""
+        session = self._sessions.get(name)
+        status = self.status(name) if session is not None else None
+        if status is None or status.quarantined:
+            return None
+        if tool in status.withheld:
+            self._refuse_withheld(name, tool)
+        return session
+
     async def reach(self, name: str) -> Session:
         """As ``live``, but waits for a server that is connecting, or waits to. Raises Refusal.
 
@@ -81,8 +92,11 @@ class Router:
         """Raises Refusal for a tool that a person did not agree to."""
         status = self.status(name)
         if status is not None and status.withholds(tool):
-            self._record.refused(name, "withheld")
-            raise withheld(name, tool)
+            self._refuse_withheld(name, tool)
+
+    def _refuse_withheld(self, name: str, tool: str) -> NoReturn:
+        self._record.refused(name, "withheld")
+        raise withheld(name, tool)
 
     def lowers(self, session: Session, level: str) -> bool:
         """Whether the server would have to log more than anybody wanted of it so far.

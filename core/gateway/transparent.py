@@ -75,11 +75,10 @@ class ServerSurface:
         return (await self._session()).hello
 
     def at_once(self, client: Client, params: bytes) -> bytes | Running | None:
-        session = self._router.live(self.name)
+        tool = _tool_named(params)
+        session = self._router.callable(self.name, tool)
         if session is None:
             return None
-        tool = _tool_named(params)
-        self._router.permit(self.name, tool)
         return self._router.start_at_once(client, self.name, session, "tools/call", params, tool)
 
     async def begin(self, client: Client, method: str, params: bytes) -> bytes | Running:

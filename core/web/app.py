@@ -6,6 +6,7 @@ import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from time import perf_counter
 from urllib.parse import parse_qsl
@@ -178,17 +179,17 @@ class _App:
 
     def at_once(self, turn: Turn) -> bool:
         """Answer what needs no task; what is refused, ``__call__`` refuses."""
-        path = turn.scope["path"]
-        if not _is_mcp(path) or self._guard.judge(turn.scope, guard.MCP) is not None:
+        label = _mcp_label(turn.scope["path"])
+        if not label or self._guard.judge(turn.scope, guard.MCP) is not None:
             return False
-        return self._calls(_Counted(turn, self._counters, _mcp_label(path)))
+        return self._calls(_Counted(turn, self._counters, label))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         method, path = scope["method"], scope["path"]
         found = None
-        if _is_mcp(path):
+        label = _mcp_label(path)
+        if label:
             need = guard.MCP
-            label = _mcp_label(path)
         else:
             found = self._router.find(method, path)
             need = _need(found, path)
@@ -255,11 +256,11 @@ _REPLACED = Refusal(
 )
 
 
-def _is_mcp(path: str) -> bool:
-    return path.startswith("/mcp/") or path == "/mcp"
-
-
+@lru_cache(maxsize=256)
 def _mcp_label(path: str) -> str:
+    """The route label of a path of the gateway's; empty for all other paths."""
+    if not path.startswith("/mcp/") and path != "/mcp":
+        return ""
     if path.startswith("/mcp/s/"):
         return "/mcp/s/{server}"
     return "/mcp" if path == "/mcp" else "/mcp/{other}"

@@ -126,8 +126,8 @@ class Connection(asyncio.Protocol):
         except HeadTooLarge:
             self._refuse(431, "head_too_large", "The request line and headers are too long.")
             return
-        if not self._begun:
-            self._next()
+        if not self._begun and self._turn is not None:
+            self._begin(self._turn)
         if self.transport.is_closing():
             return
         coming = reader.coming

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from contextlib import suppress
 from functools import lru_cache
 from itertools import count
 from urllib.parse import unquote
@@ -67,9 +66,9 @@ class Reader:
         """Raises NotHttp, HeadTooLarge."""
         was_in_head = self.in_head
         try:
-            # No upgrade is offered: the request is answered as the plain one it also is.
-            with suppress(httptools.HttpParserUpgrade):
-                self._parser.feed_data(data)
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            pass  # none is offered: it is answered as the plain request it also is
         except httptools.HttpParserError as error:
             raise NotHttp from error
         if self.in_head:

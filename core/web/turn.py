@@ -90,12 +90,16 @@ class HttpTurn:
         if not self.done:
             self._body.append(body)
             self.unread += len(body)
-            self._tell()
+            self._news = True
+            if self._event is not None:
+                self._event.set()
 
     def ended(self) -> None:
         """That was all of it."""
         self._more = False
-        self._tell()
+        self._news = True
+        if self._event is not None:
+            self._event.set()
 
     def lost(self) -> None:
         """The client is gone."""
@@ -103,10 +107,6 @@ class HttpTurn:
             self.gone = True
             if self._when_gone is not None:
                 self._when_gone()
-        self._tell()
-
-    def _tell(self) -> None:
-        self._news = True
         if self._event is not None:
             self._event.set()
 
@@ -150,7 +150,8 @@ class HttpTurn:
         self.done = True
         self._body.clear()
         self.unread = 0
-        self._tell()
+        if self._event is not None:
+            self._event.set()
         self._line.over(self)
 
     # --- ASGI ---------------------------------------------------------------------------------
