@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 import { button, fill, h, mark } from "./dom.js";
-import { duration, moment, size, visible } from "./text.js";
+import { OUTCOMES, duration, moment, outcome, size, visible } from "./text.js";
 
 
 export function activity(app) {
@@ -10,13 +10,13 @@ export function activity(app) {
   const told = h("p", { class: "quiet", role: "status" });
   const tool = h("input", { type: "search", id: "by-tool", autocomplete: "off" });
   const from = h("select", { id: "by-server" }, h("option", { value: "" }, "All servers"));
-  const went = h("select", { id: "by-outcome" }, h("option", { value: "" }, "All calls"), h("option", { value: "success" }, "Those that worked"), h("option", { value: "error" }, "Those the tool failed"));
+  const went = h("select", { id: "by-outcome" }, h("option", { value: "" }, "All calls"), Object.keys(OUTCOMES).map((name) => h("option", { value: name }, outcome(name))));
   const older = h("div", { class: "acts" });
   let known = "";
 
   const row = (each) => h("li", { class: "row" },
     h("div", { class: "what" }, h("p", { class: "state" }, mark(each.outcome === "success" ? "ok" : "bad"), h("span", {}, visible(`${each.server}:${each.tool}`))),
-      h("small", {}, [each.outcome.replaceAll("_", " "), duration(each.took), size(each.size)].join(" · "))),
+      h("small", {}, [outcome(each.outcome), duration(each.took), size(each.size)].join(" · "))),
     h("small", {}, h("time", { datetime: each.at, title: new Date(each.at).toString() }, moment(each.at))));
 
   async function load(before) {

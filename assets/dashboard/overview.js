@@ -2,7 +2,7 @@
 
 import { get, post } from "./api.js";
 import { button, copy, fill, h, keyed, mark, part } from "./dom.js";
-import { clock, kind, needsAttention, nextTry, visible } from "./text.js";
+import { clock, kind, needsAttention, nextTry, outcome, visible } from "./text.js";
 import { next, open, signature } from "./verbs.js";
 import { doctor } from "./doctor.js";
 
@@ -50,7 +50,7 @@ function calls(list) {
     if (!found.calls.length) fill(list, h("li", { class: "empty" }, "None yet. They appear here once an AI client has called a tool."));
     else fill(list, found.calls.map((each) => h("li", { class: "row" },
       h("div", { class: "what state" }, mark(each.outcome === "success" ? "ok" : "bad"),
-        h("span", {}, `${visible(`${each.server}:${each.tool}`)}`, h("span", { class: "sr" }, `, ${each.outcome}`))),
+        h("span", {}, `${visible(`${each.server}:${each.tool}`)}`, h("span", { class: "sr" }, `, ${outcome(each.outcome)}`))),
       h("small", {}, h("time", { datetime: each.at }, clock(each.at))))));
   }).catch(() => fill(list, h("li", { class: "empty" }, "They cannot be read now.")));
 }

@@ -29,7 +29,24 @@ export function moment(at) {
   return today ? clock(at) : `${then.toLocaleDateString()} ${clock(at)}`;
 }
 
+// What became of a call, in words for each name that the records have for it.
+export const OUTCOMES = {
+  success: "worked",
+  tool_error: "the tool said that it failed",
+  rpc_error: "the server refused it",
+  timeout: "no answer in time",
+  cancelled: "the client did not want it any more",
+  lost: "the server went away",
+  refused: "not permitted",
+  unavailable: "the server was not ready",
+};
+
+export function outcome(name) {
+  return OUTCOMES[name] ?? name.replaceAll("_", " ");
+}
+
 export function duration(seconds) {
+  if (seconds < 0.001) return "under 1 ms";
   return seconds < 1 ? `${Math.round(seconds * 1000)} ms` : `${seconds.toFixed(1)} s`;
 }
 
