@@ -120,7 +120,10 @@ class Actor:
     @property
     def leaving(self) -> bool:
         """Whether removal was asked for; it is final."""
-        return self.removed or self._model.state == machine.Stopping(machine.Then.REMOVE)
+        state = self._model.state  # asked of every server whenever the file changes
+        if isinstance(state, machine.Stopping):
+            return state.then is machine.Then.REMOVE
+        return self.removed
 
     def begin(self) -> None:
         """Act on the configuration for the first time, and be seen."""
@@ -236,6 +239,7 @@ class Actor:
     def _start_at_zero(self) -> None:
         """Make visible what is known in advance, so that rates see the first of each."""
         counters = self.world.counters
+        counters.begin_server(self.name)
         counters.actor_retries.start_at_zero(self.name)
         counters.server_starts.start_at_zero(self.name)
         for cause in CAUSES:

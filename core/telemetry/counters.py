@@ -8,6 +8,7 @@ from core.telemetry.families import Counter, Family, Gauge, Histogram
 
 MOST_TOOLS = 1000  # of one server that have series of their own; a server may rename its tools
 OTHER_TOOLS = "other"
+MOST_GONE = 64  # servers whose series wait to be dropped together
 
 
 class Counters:
@@ -139,8 +140,14 @@ class Counters:
         )
 
         self._tools: dict[str, set[str]] = {}  # by server, those that have series
+        self._gone: set[str] = set()  # servers that were removed and may have series yet
 
     def __iter__(self) -> Iterator[Family]:
+        """Every family, without what was counted for servers that are gone."""
+        self._forget_gone()
+        return self._families()
+
+    def _families(self) -> Iterator[Family]:
         return (each for name, each in vars(self).items() if not name.startswith("_"))
 
     def tool_label(self, server: str, tool: str) -> str:
@@ -156,7 +163,22 @@ class Counters:
         return tool
 
     def forget_server(self, name: str) -> None:
-        """A removed server's series disappear."""
-        for family in self:
-            family.forget("server", name)
+        """A removed server's series disappear before anybody looks, or it begins anew.
+
+        Not at once: finding them takes a look at those of all servers, and a thousand may go.
+        """
         self._tools.pop(name, None)
+        self._gone.add(name)
+        if len(self._gone) >= MOST_GONE:
+            self._forget_gone()
+
+    def begin_server(self, name: str) -> None:
+        """Nothing is counted of a server of this name from before."""
+        if name in self._gone:
+            self._forget_gone()
+
+    def _forget_gone(self) -> None:
+        gone, self._gone = self._gone, set()
+        if gone:
+            for family in self._families():
+                family.forget("server", gone)

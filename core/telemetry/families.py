@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_left
+from collections.abc import Set
 from dataclasses import dataclass, field
 
 Labels = tuple[str, ...]
@@ -32,9 +33,9 @@ class Counter:
         """Make a label set visible before it first happens, so that rates see the first."""
         self.values.setdefault(labels, 0.0)
 
-    def forget(self, label: str, value: str) -> None:
-        """Drop every series in which ``label`` has ``value``."""
-        _forget(self.labels, self.values, label, value)
+    def forget(self, label: str, gone: Set[str]) -> None:
+        """Drop every series in which ``label`` is one of those."""
+        _forget(self.labels, self.values, label, gone)
 
 
 @dataclass(slots=True)
@@ -49,9 +50,9 @@ class Gauge:
     def set(self, value: float, *labels: str) -> None:
         self.values[labels] = value
 
-    def forget(self, label: str, value: str) -> None:
-        """Drop every series in which ``label`` has ``value``."""
-        _forget(self.labels, self.values, label, value)
+    def forget(self, label: str, gone: Set[str]) -> None:
+        """Drop every series in which ``label`` is one of those."""
+        _forget(self.labels, self.values, label, gone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +107,9 @@ class Histogram:
         if labels not in self.values:
             self.values[labels] = Cell([0] * (len(self.bounds) + 1))
 
-    def forget(self, label: str, value: str) -> None:
-        """Drop every series in which ``label`` has ``value``."""
-        _forget(self.labels, self.values, label, value)
+    def forget(self, label: str, gone: Set[str]) -> None:
+        """Drop every series in which ``label`` is one of those."""
+        _forget(self.labels, self.values, label, gone)
 
 
 Family = Counter | Gauge | Histogram
@@ -128,9 +129,9 @@ def frozen(family: Family) -> Family:
 
 
 def _forget(
-    names: Labels, values: dict[Labels, float] | dict[Labels, Cell], label: str, value: str
+    names: Labels, values: dict[Labels, float] | dict[Labels, Cell], label: str, gone: Set[str]
 ) -> None:
     if label in names:
         at = names.index(label)
-        for key in [key for key in values if key[at] == value]:
+        for key in [key for key in values if key[at] in gone]:
             del values[key]

@@ -164,5 +164,4 @@ class Exporter:
             if "server" in family.labels:
                 at = family.labels.index("server")
                 named = {labels[at] for labels in family.values}
-                for name in named.difference(snapshot.servers):
-                    family.forget("server", name)
+                family.forget("server", named.difference(snapshot.servers))

@@ -30,7 +30,7 @@ from core.model.tools import Tool
 from core.ports import Held
 from core.protocol.calls import Session
 from core.search.catalogue import Catalogue
-from core.telemetry.counters import Counters
+from core.telemetry.counters import MOST_GONE, Counters
 from core.telemetry.families import Cell, Counter, Exemplar, Family, Gauge, Histogram
 from core.web.exposition import exposition
 from core.web.metrics import Exporter, Moment, page
@@ -220,6 +220,26 @@ async def test_a_removed_server_is_gone_even_if_a_call_of_it_ends_later() -> Non
     body = (await page(moment(counters, server("here", Phase.READY)), "")).body
     assert b'server="here"' in body
     assert b'"gone"' not in body
+
+
+def test_what_was_counted_of_a_removed_server_goes_before_anybody_looks() -> None:
+    """Before a scrape, before a server of the same name begins, and when many are gone."""
+    counters = Counters()
+    values = counters.tool_calls.values
+    counters.tool_calls.inc("stays", "t", "success")
+    counters.tool_calls.inc("one", "t", "success")
+    counters.forget_server("one")
+    counters.begin_server("other")
+    assert len(values) == 2  # nobody looks yet
+    counters.begin_server("one")
+    assert set(values) == {("stays", "t", "success")}
+    counters.tool_calls.inc("one", "t", "success")
+    counters.forget_server("one")
+    assert all(("one", "t", "success") not in family.values for family in counters)
+    for number in range(MOST_GONE):
+        counters.tool_calls.inc(f"s{number}", "t", "success")
+        counters.forget_server(f"s{number}")
+    assert set(values) == {("stays", "t", "success")}
 
 
 async def test_exemplars_are_shown_where_the_format_has_them() -> None:
