@@ -32,6 +32,9 @@ class Autostart(Protocol):
 
     def is_on(self) -> bool: ...
 
+    def program(self) -> str | None:
+        """The program that is started; None when it is off or cannot be told."""
+
     def turn_on(self, command: Sequence[str]) -> None:
         """Start ``command`` at each login. Raises OSError."""
 
@@ -50,15 +53,22 @@ class DesktopEntry:
         return str(self._file)
 
     def is_on(self) -> bool:
-        try:
-            lines = self._file.read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError):
-            return False
-        values = dict(line.split("=", 1) for line in lines if "=" in line)
+        values = self._values()
         # Desktops' own settings turn an entry off by one of these instead of removing it.
         hidden = values.get("Hidden", "").strip() == "true"
         disabled = values.get("X-GNOME-Autostart-enabled", "").strip() == "false"
         return "Exec" in values and not hidden and not disabled
+
+    def program(self) -> str | None:
+        tried = self._values().get("TryExec", "").strip().replace("\\\\", "\\")
+        return tried or None if self.is_on() else None
+
+    def _values(self) -> Mapping[str, str]:
+        try:
+            lines = self._file.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError):
+            return {}
+        return dict(line.split("=", 1) for line in lines if "=" in line)
 
     def turn_on(self, command: Sequence[str]) -> None:
         self._file.parent.mkdir(parents=True, exist_ok=True)
@@ -89,13 +99,21 @@ class LaunchAgent:
         return str(self._file)
 
     def is_on(self) -> bool:
+        agent = self._agent()
+        return bool(agent.get("RunAtLoad")) and not agent.get("Disabled")
+
+    def program(self) -> str | None:
+        words = self._agent().get("ProgramArguments")
+        return str(words[0]) if isinstance(words, list) and words and self.is_on() else None
+
+    def _agent(self) -> Mapping[str, object]:
         import plistlib
 
         try:
             agent = plistlib.loads(self._file.read_bytes())
         except (OSError, plistlib.InvalidFileException, ValueError):
-            return False
-        return bool(agent.get("RunAtLoad")) and not agent.get("Disabled")
+            return {}
+        return agent if isinstance(agent, dict) else {}
 
     def turn_on(self, command: Sequence[str]) -> None:
         import plistlib
@@ -129,6 +147,13 @@ if sys.platform == "win32":
 
         def is_on(self) -> bool:
             return self._value(RUN) is not None and not self._is_turned_off()
+
+        def program(self) -> str | None:
+            line = self._value(RUN)
+            if not isinstance(line, str) or not self.is_on():
+                return None
+            first = line[1:].partition('"') if line.startswith('"') else line.partition(" ")
+            return first[0]
 
         def turn_on(self, command: Sequence[str]) -> None:
             with winreg.CreateKey(winreg.HKEY_CURRENT_USER, RUN) as key:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from tray_app.help import help_page
 
 if TYPE_CHECKING:
     from core.app import Options
+    from tray_app.autostart import Autostart
 
 DIAGNOSTICS = "/api/v1/diagnostics"
 BUNDLE = f"{DIAGNOSTICS}/bundle"
@@ -28,6 +30,7 @@ _INDENT = " " * 9
 
 def examine(client: Client, options: Callable[[], Options]) -> Json:
     """What ``GET /api/v1/diagnostics`` answers, and what only this side can know."""
+    from tray_app.autostart import here
     from tray_app.tray_host import tray_host
 
     found: list[Mapping[str, Any]]
@@ -43,6 +46,7 @@ def examine(client: Client, options: Callable[[], Options]) -> Json:
         found = [_plain(each) for each in _other_version(str(told["version"]))]
         found += _findings(told)
     found += [_plain(each) for each in tray_host(os.environ)]
+    found += [_plain(each) for each in at_login(here(Path.home(), os.environ))]
     wrong = sum(each["level"] in (Gravity.WARNING, Gravity.ERROR) for each in found)
     return {"version": __version__, "wrong": wrong, "findings": found}
 
@@ -115,6 +119,24 @@ def _unwell(error: McpProxyError) -> Finding:
         what="MCP Proxy Tray runs, but could not say how it is.",
         why=str(error),
         fix="Quit it and start it anew; main.log may say more.",
+    )
+
+
+def at_login(autostart: Autostart) -> Iterator[Finding]:
+    """Nothing where it is off, which is what most people want."""
+    if not autostart.is_on():
+        return
+    program = autostart.program()
+    if program is None or shutil.which(program) is not None:
+        what = f"It starts at login ({autostart.place})."
+        yield Finding(check="autostart", level=Gravity.OK, what=what)
+        return
+    yield Finding(
+        check="autostart",
+        level=Gravity.WARNING,
+        what=f"What is started at login is not there: {program}.",
+        why=f"{autostart.place} names it. It was moved or uninstalled.",
+        fix="Name this installation with: mcpproxy-tray autostart on. Or remove it: autostart off",
     )
 
 

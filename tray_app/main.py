@@ -18,6 +18,7 @@ from core.model.notices import Notice, NoticeCode
 from core.model.status import Snapshot
 from core.ports import Subscription
 from tray_app import first_run, pystray_shell, text
+from tray_app.actions import Verb
 from tray_app.alert import Alert
 from tray_app.alerts import Alerts
 from tray_app.asked import Asked
@@ -216,7 +217,9 @@ class Tray:
         """Only what a person asked for; everything else is in the menu."""
         if notice.code is NoticeCode.SHOW:
             title = self._shown.title if self._shown is not None else text.APP
-            self._shell.notify(title, text.ALREADY_RUNNING)
+            door, row = text.OPEN_DASHBOARD, Verb.OPEN_DASHBOARD
+            self._shell.withdraw("shown")
+            self._shell.alert(Alert("shown", title, text.ALREADY_RUNNING, door, row))
         elif notice.code is NoticeCode.APPROVALS_LOST:
             self._shell.notify(text.APPROVALS_LOST, dict(notice.args).get("why", ""))
         elif notice.code is NoticeCode.NETWORK_UP:

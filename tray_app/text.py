@@ -32,7 +32,7 @@ SHOW_PROBLEMS = "Show what is wrong"
 COPY_REPORT = "Copy report"
 TOOLS = "Tools"
 NAMELESS = "(nothing that can be shown)"
-TOO_MANY_TOOLS = "Too many tools for this menu; switch them in the config file"
+TOO_MANY_TOOLS = "More tools than fit this menu; the dashboard has them all"
 HOW_TO_SET = "How to give the missing value"
 
 LABEL_LIMIT = 100

@@ -13,7 +13,7 @@ from tray_app.row import Row, grouped
 
 MOST_ROWS = 600
 """Ticks in the whole menu. Panels fetch all of it whenever it opens; beyond this each server's
-tools are switched in the config file."""
+tools are switched in the dashboard."""
 
 
 def have_room(statuses: Sequence[ServerStatus]) -> bool:
@@ -37,7 +37,7 @@ def tools(
     offered = sum(config.permits(name) and not status.withholds(name) for name in names)
     label = text.tools(offered, len(names))
     if not in_menu:
-        how = Row(f"{parent}/:tools/{Verb.OPEN_CONFIG}", text.OPEN_CONFIG)
+        how = Row(f"{parent}/:tools/{Verb.OPEN_DETAILS}", text.OPEN_DETAILS)
         why = Row(f"{parent}/:tools/:many", text.TOO_MANY_TOOLS, enabled=False)
         return (Row(f"{parent}/:tools", label, rows=(why, how)),)
 

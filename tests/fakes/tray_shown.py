@@ -9,9 +9,12 @@ from core.model.status import ServerStatus
 from tests.fakes.tray_engine import ScriptedEngine
 from tray_app import pystray_shell
 from tray_app.alert import Alert
-from tray_app.view import TrayView, view_of
+from tray_app.pixmaps import pixmaps
+from tray_app.view import IconState, TrayView, view_of
 
 LIMIT = 30.0
+
+pixmaps(IconState.OK)  # reads a file, which no test may do on its loop
 
 
 class ShownTray:

@@ -109,3 +109,23 @@ async def test_a_notification_is_shown_used_and_taken_back(
         await dunst.until_displayed(0)
     finally:
         tray.stop()
+
+
+async def test_while_the_desktop_is_not_to_be_disturbed_nothing_pops_up(
+    tray_desktop: TrayDesktop, dunst: Dunst
+) -> None:
+    """Ours are of normal urgency, so that the daemon holds them back until it is over."""
+    tray = ShownTray(tray_desktop.address)
+    try:
+        tray.draw(status("a"))
+        await tray.said_times(1)
+        await dunst.say("set-paused", "true")
+        tray.alert(ALERT)
+        async with asyncio.timeout(LIMIT):
+            while (await dunst.say("count", "waiting")).strip() != "1":
+                pass
+        assert (await dunst.say("count", "displayed")).strip() == "0"
+        await dunst.say("set-paused", "false")
+        await dunst.until_displayed(1)
+    finally:
+        tray.stop()

@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tray_app.autostart
+from core.model.findings import Gravity
 from tray_app.autostart import (
     Autostart,
     AutostartProblem,
@@ -24,6 +25,7 @@ from tray_app.autostart import (
     here,
     switch,
 )
+from tray_app.doctor import at_login
 
 COMMAND = ("/opt/my programs/mcpproxy-tray", "--config", "/home/me/100 % sure.json")
 
@@ -47,6 +49,15 @@ def test_on_is_on_and_off_leaves_nothing(autostart: Autostart, tmp_path: Path) -
     switch(autostart, True, COMMAND)
     switch(autostart, False, COMMAND)
     assert [file for file in tmp_path.rglob("*") if file.is_file()] == []
+
+
+def test_the_program_that_is_started_is_told(autostart: Autostart, tmp_path: Path) -> None:
+    """So that the doctor can see when it is gone; of an entry that is off there is none."""
+    assert autostart.program() is None
+    switch(autostart, True, COMMAND)
+    assert autostart.program() == COMMAND[0]
+    Path(autostart.place).write_text("nonsense")
+    assert autostart.program() is None
 
 
 @pytest.mark.parametrize("line", ["Hidden=true", "X-GNOME-Autostart-enabled=false"])
@@ -169,3 +180,17 @@ def test_on_windows_the_settings_have_the_last_word(monkeypatch: pytest.MonkeyPa
     assert key.is_on()
     key.turn_off()
     assert values == {}
+
+
+def test_the_doctor_names_an_entry_whose_program_is_gone(tmp_path: Path) -> None:
+    """Left behind by an uninstalled or moved program; off it is nobody's concern."""
+    entry, gone = DesktopEntry(tmp_path), tmp_path / "gone" / "mcpproxy-tray"
+    assert list(at_login(entry)) == []
+    switch(entry, True, (sys.executable,))
+    (well,) = at_login(entry)
+    assert well.level is Gravity.OK
+    switch(entry, True, (str(gone),))
+    (stale,) = at_login(entry)
+    assert stale.is_wrong
+    assert str(gone) in stale.what
+    assert "autostart off" in stale.fix

@@ -20,7 +20,7 @@ from core.model.tools import Tool
 from tests.fakes.tray_engine import ScriptedEngine, status
 from tests.fakes.tray_person import Person
 from tests.unit.tray.test_tray_view import row, walk, world
-from tray_app.actions import OpenConfig, SetTool, command_of
+from tray_app.actions import OpenDashboard, SetTool, command_of
 from tray_app.row import GROUP_SIZE
 from tray_app.tool_rows import MOST_ROWS
 from tray_app.view import view_of
@@ -62,7 +62,7 @@ def test_a_server_without_tools_or_on_another_computer_has_none_to_switch() -> N
     assert not [each for each in walk(afar.menu) if ":tool" in each.id]
 
 
-def test_many_tools_are_grouped_and_very_many_are_left_to_the_config_file() -> None:
+def test_many_tools_are_grouped_and_very_many_are_left_to_the_dashboard() -> None:
     """The menu stays of a size that panels fetch at once."""
     many = [f"t{number:03}" for number in range(GROUP_SIZE + 1)]
     groups = row(view_of(shown(listing("a", many))), "servers/a/:tools").rows
@@ -70,7 +70,7 @@ def test_many_tools_are_grouped_and_very_many_are_left_to_the_config_file() -> N
     crowd = [listing(name, [f"t{number}" for number in range(MOST_ROWS)]) for name in "ab"]
     tools = row(view_of(shown(*crowd)), "servers/a/:tools")
     assert tools.label == f"Tools {MOST_ROWS}/{MOST_ROWS}"
-    assert [command_of(each.id) for each in tools.rows] == [None, OpenConfig()]
+    assert [command_of(each.id) for each in tools.rows] == [None, OpenDashboard("/servers/a")]
 
 
 @given(st.text(min_size=1))
