@@ -80,8 +80,14 @@ def main() -> int:
     document = {**described(), "scale": asdict(scale)}
     loads = [os.getloadavg()[0]]
     found: dict[str, list[Row]] = {}
+    failed = False
     for name in names:
-        found[name] = asyncio.run(MEASUREMENTS[name](scale))
+        try:
+            found[name] = asyncio.run(MEASUREMENTS[name](scale))
+        except (ConnectionError, TimeoutError) as problem:
+            say(f"{name} is not measured: {str(problem) or 'something took too long'}.")
+            failed = True
+            continue
         loads.append(os.getloadavg()[0])
         sys.stdout.write(f"\n{name}\n{table(found[name])}\n")
         sys.stdout.flush()
@@ -94,13 +100,13 @@ def main() -> int:
     if asked.json is not None:
         document["loads"] = loads
         document["rows"] = [
-            {"measurement": name, **plain(row)} for name in names for row in found[name]
+            {"measurement": name, **plain(row)} for name, each in found.items() for row in each
         ]
         document["aims"] = [
             {**asdict(aim), "met": aim.met(row)} for aim, row in judged(rows) if row is not None
         ]
         asked.json.write_text(json.dumps(document, indent=2) + "\n")
-    return 0
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

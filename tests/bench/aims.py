@@ -33,6 +33,7 @@ class Aim:
 
 
 AIMS = (
+    Aim("the nearest of", 1, ratio=True, least=True),
     Aim("the best of", 6, ratio=True, least=True),
     Aim(f"{ADDRESS}, 16 clients", 1.5, ratio=True),
     Aim(f"{ADDRESS}, 16 clients: CPU", 1.5, ratio=True),

@@ -39,7 +39,7 @@ async def measure(scale: Scale) -> list[Row]:
         async with targets(counts.command) as asked:
             for name, target in asked.items():
                 if target.plan.watched:
-                    found[name] = await per_call(target, counts, FEW * (3 if scale.quick else 10))
+                    found[name] = await per_call(target, counts, FEW * (3 if scale.quick else 6))
         others = {} if scale.quick else await _others(counts)
     ours = next(iter(asked))
     return [

@@ -24,7 +24,7 @@ from tests.bench import (
     startup,
     watching,
 )
-from tests.bench.__main__ import MEASUREMENTS
+from tests.bench.__main__ import MEASUREMENTS, main
 from tests.bench.aims import told
 from tests.bench.answers import Answer, Answers
 from tests.bench.echo import LARGE_TEXT
@@ -163,6 +163,27 @@ async def test_command_measures_what_is_named_and_writes_it(tmp_path: Path) -> N
     assert rows[0]["ratio"] == rows[0]["value"] / rows[0]["floor"]
 
 
+@needs_proc
+def test_a_measurement_that_fails_costs_itself_only(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The others are told all the same, and the exit code says that one is missing."""
+
+    async def fails(scale: Scale) -> list[Row]:
+        raise ConnectionError("the program ended")
+
+    async def works(scale: Scale) -> list[Row]:
+        return [Row(name="x", value=1, unit="s")]
+
+    monkeypatch.setitem(MEASUREMENTS, "idle", fails)
+    monkeypatch.setitem(MEASUREMENTS, "memory", works)
+    monkeypatch.setattr(sys, "argv", ["bench", "idle", "memory"])
+    assert main() == 1
+    said = capsys.readouterr()
+    assert "idle is not measured: the program ended." in said.err
+    assert "1 s" in said.out
+
+
 async def test_command_names_what_there_is() -> None:
     """A name that does not exist is refused with those that do."""
     code, said = await _bench("speed")
@@ -216,7 +237,8 @@ async def test_other_gateways_are_measured_beside_ours(monkeypatch: pytest.Monke
     monkeypatch.setattr(idle, "SETTLED", 0.1)
     monkeypatch.setattr(measure, "RECOVERY_LIMIT", 2.0)
     rows = await measure.measure(Scale(rounds=1, seconds=0.1, watch=0.1))
-    assert rows[0].name.startswith("the best of 1 on the official SDK")
+    assert rows[0].name.startswith("the nearest of 1 other gateways (official SDK")
+    assert rows[1].name.startswith("the best of 1 on the official SDK")
     assert all(row.value > 0 for row in rows if "wakeups" not in row.name)
 
 
