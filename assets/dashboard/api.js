@@ -104,3 +104,25 @@ export async function follow(path, take, { signal, lastId } = {}) {
     }
   }
 }
+
+// Do work that holds a stream, for as long as the page is seen: a browser has six connections to
+// one address for all its tabs, so a tab that nobody looks at gives back its own, and begins anew.
+export async function whileSeen(signal, work) {
+  for (;;) {
+    if (document.hidden) await new Promise((seen) => document.addEventListener("visibilitychange", seen, { once: true }));
+    const inner = new AbortController();
+    const over = new AbortController();
+    const leave = () => inner.abort();
+    signal.addEventListener("abort", leave, { signal: over.signal });
+    document.addEventListener("visibilitychange", () => { if (document.hidden) leave(); }, { signal: over.signal });
+    try {
+      if (signal.aborted) return;
+      await work(inner.signal);
+      return;
+    } catch (error) {
+      if (signal.aborted || !inner.signal.aborted) throw error;
+    } finally {
+      over.abort();
+    }
+  }
+}

@@ -1,6 +1,6 @@
 // A server's log as it is written: searched, filtered, copied; what steers terminals is taken out.
 
-import { follow, server } from "./api.js";
+import { follow, server, whileSeen } from "./api.js";
 import { button, copy, fill, h } from "./dom.js";
 import { count, plain } from "./text.js";
 
@@ -69,10 +69,15 @@ export function log(app, name) {
       take("lines", [`[${count(data, "line")} lost: they came too fast]`]);
     }
   }
-  follow(`${server(name, "logs")}?follow=1&tail=500`, take, { signal: ending.signal })
+  function begin(signal) {
+    const tail = Math.max(500, lines.length);
+    lines = [];
+    draw();
+    return follow(`${server(name, "logs")}?follow=1&tail=${tail}`, take, { signal });
+  }
+  whileSeen(ending.signal, begin)
     .then(() => fill(told, "MCP Proxy has stopped."))
     .catch((error) => { if (!ending.signal.aborted) fill(told, error.message); });
-  summary(0); // the stream says nothing while the log is empty
   return {
     node: h("section", { class: "stack", "aria-labelledby": "log" }, h("h2", { id: "log" }, "What it writes to its error output"),
       h("div", { class: "tools-bar" },

@@ -1,6 +1,6 @@
 // The engine as its events tell it: the whole world once, then what changes. Nothing is asked twice.
 
-import { follow } from "./api.js";
+import { follow, whileSeen } from "./api.js";
 
 const FIRST_PAUSE = 500;
 const LONGEST_PAUSE = 15000;
@@ -47,10 +47,10 @@ export class World {
     let pause = FIRST_PAUSE;
     while (!signal.aborted) {
       try {
-        await follow("/events", (...event) => {
+        await whileSeen(signal, (seen) => follow("/events", (...event) => {
           pause = FIRST_PAUSE;
           this.fold(...event);
-        }, { signal, lastId: this.lastId });
+        }, { signal: seen, lastId: this.lastId }));
         this.lost = "It has ended.";
       } catch (error) {
         if (signal.aborted || error.status === 401) return;

@@ -141,6 +141,12 @@ class Page:
             and not node.get("name", {}).get("value", "").strip()
         ]
 
+    async def hide(self, hidden: bool) -> None:
+        """What a page is told when another tab is looked at, or this one again."""
+        told = f"Object.defineProperty(document, 'hidden', {{value: {json.dumps(hidden)}, "
+        told += "configurable: true}); document.dispatchEvent(new Event('visibilitychange'))"
+        await self.eval(told)
+
     async def emulate(self, width: int, scheme: str = "light", text_scale: float = 1) -> None:
         """How wide the window is, which colours the desktop wants, how large its text is."""
         await self.do(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 from collections.abc import AsyncIterator
@@ -242,6 +243,31 @@ PAGES = {
     "clients": "None of the known clients",
     "activity": "No calls like that yet.",
 }
+
+
+async def test_a_tab_that_nobody_sees_holds_no_connection(place: Place) -> None:
+    """Six tabs would have all that a browser keeps to one address; seen again it is up to date."""
+    page, running = place.page, place.running
+    await page.turn_to("#/servers/talker/log")
+    await place.say("while seen")
+    await page.reads("while seen")
+    await page.hide(True)
+    await _streams(running, 0)
+    await place.say("while hidden")
+    await running.post("/api/v1/servers/turncoat/disable?wait=disabled")
+    assert "while hidden" not in await page.text()
+    await page.hide(False)
+    await page.reads("while hidden")
+    await page.turn_to("#/servers")
+    await page.reads("Disabled")
+    await _streams(running, 1)
+
+
+async def _streams(running: RunningProgram, count: int) -> None:
+    """Wait until so many follow the events."""
+    async with asyncio.timeout(40):
+        while f"mcpproxy_sse_clients {count}.0" not in (await running.http.get("/metrics")).text:
+            pass
 
 
 async def nameable(page: Page) -> None:
