@@ -25,6 +25,9 @@ from tray_app.pixmaps import Pixmap
 PACE = 0.1
 """Seconds between two flushes; measured: faster only costs the panel."""
 
+SHAPE_PACE = 0.25
+"""Seconds between two words that rows came or went: panels read the whole menu at each."""
+
 KEEPS_SHAPE = 8.0
 """Seconds after a menu was opened during which no row comes, goes or moves."""
 
@@ -59,6 +62,9 @@ class SniIcon(_base.Icon):
         self._thaw_timer: asyncio.TimerHandle | None = None
         self._flushed_at = -PACE
         self._open_until = 0.0
+        self._layout_at = 0.0  # when hosts may be told of it again
+        self._layout_timer: asyncio.TimerHandle | None = None
+        self._untold: int | None = None  # the row below which hosts do not know the rows
         self._drawn = asyncio.Event()
         self._stopped = asyncio.Event()
         panel = Panel(placed)
@@ -182,12 +188,29 @@ class SniIcon(_base.Icon):
             removed = [[id_, list(names)] for id_, names in changes.removed]
             self._emit_menu("ItemsPropertiesUpdated", "a(ia{sv})a(ias)", updated, removed)
         if changes.layout is not None:
-            self._emit_menu("LayoutUpdated", "ui", self._tree.revision, changes.layout)
+            self._tell_layout(changes.layout)
         if changes.held_back:
             self._menu_changed = True
             if self._thaw_timer is None:
                 self._thaw_timer = self._loop.call_at(self._open_until, self._thaw)
         return changes.layout is not None
+
+    def _tell_layout(self, below: int) -> None:
+        """Now or in a moment; whoever asks in between gets what is true."""
+        self._untold = below if self._untold in (None, below) else dbusmenu.ROOT
+        if self._loop.time() >= self._layout_at:
+            self._emit_layout()
+        elif self._layout_timer is None:
+            self._layout_timer = self._loop.call_at(self._layout_at, self._emit_layout)
+
+    def _emit_layout(self) -> None:
+        if self._layout_timer is not None:
+            self._layout_timer.cancel()
+            self._layout_timer = None
+        if self._untold is not None:
+            self._emit_menu("LayoutUpdated", "ui", self._tree.revision, self._untold)
+            self._untold = None
+            self._layout_at = self._loop.time() + SHAPE_PACE
 
     def _emit_menu(self, name: str, signature: str, *body: object) -> None:
         self._bus.emit(sni.MENU_PATH, dbusmenu.INTERFACE, name, signature, body)
@@ -242,7 +265,8 @@ class SniIcon(_base.Icon):
         they close. New rows would come after the menu got its size: scroll arrows and a jump.
         """
         self._looked_at()
-        changed = self._flush()
+        changed = self._flush() or self._untold is not None
+        self._emit_layout()
         self._open_until = self._loop.time() + KEEPS_SHAPE
         return changed
 

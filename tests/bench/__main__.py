@@ -21,6 +21,7 @@ from tests.bench import (
     idle,
     instructions,
     memory,
+    menu,
     metrics,
     recorders,
     recovery,
@@ -49,6 +50,7 @@ MEASUREMENTS: dict[str, Callable[[Scale], Coroutine[None, None, list[Row]]]] = {
     "snapshot": snapshot.measure,
     "search": search.measure,
     "metrics": metrics.measure,
+    "menu": menu.measure,
     "recorders": recorders.measure,
     "growth": growth.measure,
 }

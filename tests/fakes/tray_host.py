@@ -74,9 +74,9 @@ class ItemReader:
         answer = await self.call(self.path, "org.freedesktop.DBus.Properties", "GetAll", "s", ITEM)
         return dict(unpack_variants(answer[0]))
 
-    async def layout(self) -> MenuRow:
+    async def layout(self, parent: int = 0) -> MenuRow:
         menu = str((await self.properties())["Menu"])
-        answer = await self.call(menu, MENU, "GetLayout", "iias", 0, -1, [])
+        answer = await self.call(menu, MENU, "GetLayout", "iias", parent, -1, [])
         return _row(unpack_variants(answer[1]))
 
     async def find(self, *starts: str) -> MenuRow:

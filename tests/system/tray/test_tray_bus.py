@@ -166,9 +166,9 @@ async def test_the_same_view_is_not_told(host: FakeHost, tray: ShownTray) -> Non
     await host.item()
     host.signals.clear()
     tray.draw(status("a"))
-    tray.draw(status("b"))
-    await host.until(lambda: host.count("LayoutUpdated") > 0)
-    assert [signal.name for signal in host.signals] == ["LayoutUpdated"]
+    tray.draw(status("a", tools=3))
+    await host.until(lambda: bool(host.signals))
+    assert [signal.name for signal in host.signals] == ["ItemsPropertiesUpdated"]
 
 
 async def test_a_burst_is_coalesced_and_its_end_is_shown(host: FakeHost, tray: ShownTray) -> None:
@@ -190,6 +190,25 @@ async def test_a_burst_is_coalesced_and_its_end_is_shown(host: FakeHost, tray: S
     took = asyncio.get_running_loop().time() - began
     assert row.enabled
     assert host.count("ItemsPropertiesUpdated") <= took / 0.1 + 2
+
+
+async def test_rows_come_and_go_at_most_four_times_a_second(
+    host: FakeHost, tray: ShownTray
+) -> None:
+    """Two hundred servers come by fives: few readings of the menu, the last with all of them."""
+    servers = [status(f"s{number:03}") for number in range(200)]
+    tray.draw(*servers[:1])
+    item = await host.item()
+    host.signals.clear()
+    began = asyncio.get_running_loop().time()
+    for count in range(5, 201, 5):
+        tray.draw(*servers[:count])
+    await host.until_read(
+        item.layout,
+        lambda menu: any(r.label == "Servers (200)" and len(r.rows) == 8 for r in menu.rows),
+    )
+    took = asyncio.get_running_loop().time() - began
+    assert host.count("LayoutUpdated") <= took / 0.25 + 2
 
 
 async def test_attributes_may_be_set_from_any_thread(host: FakeHost, tray: ShownTray) -> None:
