@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from urllib.parse import urlsplit
 
 from core.clients.candidates import Candidate, Outcome, candidates
@@ -17,7 +17,6 @@ LONGEST = 256 * 1024  # characters
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=.*", re.DOTALL)
 _DESCRIBES_ONE = frozenset({"command", "cmd", "url", "serverUrl", "httpUrl", "uri"})
 _LIKELY = re.compile(r"mcp|^@|/", re.IGNORECASE)
-
 _WITH_VALUE = frozenset({"-e", "--env", "-s", "--scope", "-t", "--transport", "-H", "--header"})
 
 _Table = tuple[Mapping[str, object], Dialect]
@@ -77,13 +76,11 @@ def _json(text: str) -> Values:
     return _read(JSON.read, text)
 
 
-def _read(read: object, text: str) -> Values:
-    assert callable(read)
+def _read(read: Callable[[str], Values], text: str) -> Values:
     try:
-        values: Values = read(text)
+        return read(text)
     except NotEditable as error:
         raise Unreadable(f"That cannot be read: {error}.") from None
-    return values
 
 
 def _in_document(document: Values) -> Iterator[_Table]:
@@ -102,10 +99,15 @@ def _in_document(document: Values) -> Iterator[_Table]:
             table = {str(each.get("name") or _name_of(each)): each for each in named}
         if isinstance(table, dict) and table:
             found = True
-            yield table, client.dialect
+            yield _named(table), client.dialect
     if not found and document and all(isinstance(each, dict) for each in document.values()):
         for dialect in _DIALECTS:
-            yield document, dialect
+            yield _named(document), dialect
+
+
+def _named(table: Mapping[str, object]) -> Mapping[str, object]:
+    """YAML has names that are no texts."""
+    return {str(name): entry for name, entry in table.items()}
 
 
 _DIALECTS = tuple({id(each): each for each in (STANDARD, *(c.dialect for c in CLIENTS))}.values())

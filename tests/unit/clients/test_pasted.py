@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+
 import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from core.clients.candidates import Outcome
 from core.clients.doubts import doubts
@@ -149,3 +155,36 @@ def test_doubts(entry: dict[str, object], grave: int, light: int) -> None:
     found = doubts(entry)
     assert [each.grave for each in found] == [True] * grave + [False] * light
     assert all(each.text.endswith(".") for each in found)
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["command", "args", "url", "env", "a", "servers"]), inner)
+    ),
+    max_leaves=12,
+)
+
+
+@given(st.sampled_from(["mcpServers", "servers", "mcp", "x", "command"]), VALUES)
+def test_no_settings_break_it(key: str, value: object) -> None:
+    """S33: whatever shape is pasted, as JSON or YAML, is read or refused in a sentence."""
+    for text in (json.dumps({key: value}), yaml.safe_dump({key: value}), f"{key}:\n  1: {{}}"):
+        with contextlib.suppress(Unreadable):
+            pasted(text, {}, ENDPOINT, {}, "linux")
+
+
+@given(st.text(max_size=60))
+def test_no_text_breaks_it(text: str) -> None:
+    """S33: nor does any line or beginning of a file."""
+    for before in ("", "{", "[", "a:\n", "npx ", "https://", "[mcp_servers.", '"'):
+        with contextlib.suppress(Unreadable):
+            found = pasted(before + text, {}, ENDPOINT, {}, "linux")
+            assert all(doubts(each.entry) is not None for each in found)
+
+
+def test_deep_nesting_is_refused() -> None:
+    """F71: it ends in a sentence, not in a full stack."""
+    with pytest.raises(Unreadable):
+        pasted('{"a": ' * 50_000, {}, ENDPOINT, {}, "linux")
