@@ -12,6 +12,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from core.approval.canonical import digest, launch_hash, tool_hash
@@ -146,7 +147,8 @@ class ApprovalBook:
     def _look(self, name: str, tools: Sequence[Tool], known: _Known | None) -> Look | None:
         """What finds suspicious words in tools; None while a thread still reads very many."""
         agreed = known.tools if known is not None else {}
-        others = self._tools_of_others(name)
+        # Asked for only when something is read: of a thousand servers that is seldom.
+        others = cache(partial(self._tools_of_others, name))
         new = [
             tool
             for tool in tools
@@ -154,12 +156,12 @@ class ApprovalBook:
             and not (tool.name in agreed and agreed[tool.name].digest == mark)
         ]
         if sum(len(tool.raw) for tool in new) > READ_AT_ONCE:
-            self._read_aside(name, new, others)
+            self._read_aside(name, new, others())
             return None
 
         def look(tool: Tool) -> tuple[Flag, ...]:
             found = self._flags.get(digest(tool.raw))
-            return found if found is not None else _flags(tool, others)
+            return found if found is not None else _flags(tool, others())
 
         return look
 

@@ -8,7 +8,7 @@ from core.telemetry.families import Counter, Family, Gauge, Histogram
 
 MOST_TOOLS = 1000  # of one server that have series of their own; a server may rename its tools
 OTHER_TOOLS = "other"
-MOST_GONE = 64  # servers whose series wait to be dropped together
+FEW_GONE = 64  # servers whose series may wait to be dropped together; or half of all, if more
 
 
 class Counters:
@@ -169,7 +169,7 @@ class Counters:
         """
         self._tools.pop(name, None)
         self._gone.add(name)
-        if len(self._gone) >= MOST_GONE:
+        if len(self._gone) >= max(FEW_GONE, len(self.server_last_ready.values) // 2):
             self._forget_gone()
 
     def begin_server(self, name: str) -> None:

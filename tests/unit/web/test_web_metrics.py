@@ -30,7 +30,7 @@ from core.model.tools import Tool
 from core.ports import Held
 from core.protocol.calls import Session
 from core.search.catalogue import Catalogue
-from core.telemetry.counters import MOST_GONE, Counters
+from core.telemetry.counters import FEW_GONE, Counters
 from core.telemetry.families import Cell, Counter, Exemplar, Family, Gauge, Histogram
 from core.web.exposition import exposition
 from core.web.metrics import Exporter, Moment, page
@@ -236,7 +236,7 @@ def test_what_was_counted_of_a_removed_server_goes_before_anybody_looks() -> Non
     counters.tool_calls.inc("one", "t", "success")
     counters.forget_server("one")
     assert all(("one", "t", "success") not in family.values for family in counters)
-    for number in range(MOST_GONE):
+    for number in range(FEW_GONE):
         counters.tool_calls.inc(f"s{number}", "t", "success")
         counters.forget_server(f"s{number}")
     assert set(values) == {("stays", "t", "success")}
