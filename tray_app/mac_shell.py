@@ -162,5 +162,6 @@ if sys.platform == "darwin":
             lambda state: icons.template(state, 2 * POINTS),
             beyond_pystray=lambda view: describe(view.tooltip),
             alert=lambda alert: icon.notify(alert.body, alert.title),
+            always_has_a_tray=True,
         )
         return Shell(AppKitThread(leaving), icon, look, clicked)

@@ -128,6 +128,8 @@ class Tray:
         except EngineStopped:
             log.debug("the engine stopped before the icon was there")
         self._on_ready()
+        if self._shell.always_has_a_tray:
+            self._placed(text.ICON_SHOWN, True)
         self._look()
         stop = self._shell.stop
         self._engine.stopped.add_done_callback(lambda _: self._shell.ui.post(stop))

@@ -39,6 +39,7 @@ class Look:
     beyond_pystray: Callable[[TrayView], None] = lambda _view: None
     alert: Callable[[Alert], None] = lambda _alert: None
     withdraw: Callable[[str], None] = lambda _id: None
+    always_has_a_tray: bool = False  # so nobody tells whether the icon is shown
 
 
 class Shell:
@@ -46,6 +47,7 @@ class Shell:
 
     def __init__(self, ui: UiThread, icon: pystray.Icon, look: Look, clicked: Clicked) -> None:
         self.ui = ui
+        self.always_has_a_tray = look.always_has_a_tray
         self._icon = icon
         self._look = look
         self._clicked = clicked

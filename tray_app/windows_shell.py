@@ -144,5 +144,6 @@ if sys.platform == "win32":
             title=lambda words: fitting(words, TIP_LIMIT),
             alert=icon.show_alert,
             withdraw=icon.withdraw_alert,
+            always_has_a_tray=True,
         )
         return Shell(WindowThread(icon), icon, look, clicked)

@@ -119,3 +119,19 @@ def test_first_screen_of_the_readme_has_the_two_commands() -> None:
     assert "python3 dev.py run" in first_screen
     assert "python3 dev.py test" in first_screen
     assert "python3 dev.py test" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+
+
+def test_what_is_said_to_show_how_good_it_is_exists() -> None:
+    """Every test that the page of scores names is there, and its sum is that of its rows."""
+    page = (ROOT / "docs" / "ux-score.md").read_text(encoding="utf-8")
+    files = [*(ROOT / "tests").rglob("*.py")]
+    source = "\n".join(file.read_text(encoding="utf-8") for file in files)
+    there = {*re.findall(r"def (test_\w+)", source), *(file.stem for file in files)}
+    named = set(re.findall(r"\b(test_\w+)", page))
+    assert named - there == set()
+    rows = re.findall(r"^\| (\d+)\*? \|[^|]+\| ([012]) \|(.*)\|([^|]*)\|$", page, re.MULTILINE)
+    assert [int(number) for number, *_ in rows] == list(range(1, 31))
+    assert f"\n{sum(int(score) for _, score, *_ in rows)} of 60." in page
+    for number, score, shown, because in rows:
+        assert (score == "2") == (not because.strip()), number
+        assert re.search(r"test_|\.md", shown), number
