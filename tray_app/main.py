@@ -104,7 +104,7 @@ class Tray:
         self._snapshot: Snapshot | None = None
         self._local = NOTHING_KNOWN
         self._shown: TrayView | None = None
-        self._is_shown = False
+        self._is_shown: bool | None = None
         self._rendered_at = -RENDER_PACE
         self._render_is_due = False
         self._looked_at = -LOOK_PACE
@@ -227,19 +227,19 @@ class Tray:
         elif notice.code is NoticeCode.NETWORK_UP:
             self._alerts.network_changed(time.monotonic())
 
-    def _placed(self, sentence: str, shown: bool) -> None:
-        """The icon has come, or there is nothing that shows it."""
+    def _placed(self, sentence: str, shown: bool | None) -> None:
+        """The icon has come, or there is nothing that shows it, or (None) nothing at all."""
         log.info("person told", extra={"fields": {"sentence": sentence}})
         self._say(sentence)
         self._is_shown = shown
         if shown:
             self._greet(first_run.welcome)
-        else:
+        elif shown is not None:
             wait = first_run.PANEL_MAY_COME
             self._shell.ui.later(wait, lambda: self._greet_without_icon(sentence))
 
     def _greet_without_icon(self, sentence: str) -> None:
-        if not self._is_shown:
+        if self._is_shown is False:
             self._greet(lambda _local: first_run.no_tray(sentence))
 
     def _greet(self, words: Callable[[Local], Alert]) -> None:

@@ -24,9 +24,9 @@ APP_ID = "mcpproxy"
 Clicked = Callable[[str], None]
 """Gets the id of the clicked row, on the UI thread."""
 
-Say = Callable[[str, bool], None]
-"""Gets one sentence whenever the icon comes or cannot be shown, and which of both it is; on the
-UI thread."""
+Say = Callable[[str, bool | None], None]
+"""Gets one sentence whenever the icon comes or cannot be shown, on the UI thread; and whether it is
+shown, or None where there is no desktop that could show anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,7 @@ def linux(
             case Presence.NO_HOST:
                 say(text.no_host(os.environ.get("XDG_CURRENT_DESKTOP", "")), False)
             case Presence.NO_BUS:
-                say(text.no_bus(placement.reason), False)
+                say(text.no_bus(placement.reason), None)
             case Presence.REFUSED:
                 say(text.refused_by_host(placement.reason), False)
 

@@ -23,6 +23,7 @@ class ShownTray:
     def __init__(self, address: str | None) -> None:
         self.clicked: list[str] = []
         self.said: list[str] = []
+        self.is_shown: bool | None = None
         self._news = threading.Condition()
         self.shell = pystray_shell.linux(self._click, self._say, address)
         self._is_ready = threading.Event()
@@ -67,7 +68,8 @@ class ShownTray:
             self.clicked.append(row_id)
             self._news.notify_all()
 
-    def _say(self, sentence: str, _shown: bool) -> None:
+    def _say(self, sentence: str, shown: bool | None) -> None:
         with self._news:
+            self.is_shown = shown
             self.said.append(sentence)
             self._news.notify_all()

@@ -320,6 +320,7 @@ async def test_bus_that_dies_is_said_once_and_found_again(bus: PrivateBus, tray:
     )
     await host.stop()
     assert "The tray icon is shown." in await tray.said_times(3)
+    assert tray.is_shown is True
 
 
 async def test_bus_that_comes_late_is_found(short_dir: Path) -> None:
@@ -343,6 +344,7 @@ async def test_no_bus_at_all_is_said_once() -> None:
     tray = ShownTray(None)
     tray.draw(status("a"))
     (sentence,) = await tray.said_times(1)
+    assert tray.is_shown is None, "so nobody tries to notify either"
     assert "DBUS_SESSION_BUS_ADDRESS is not set" in sentence
     tray.shell.ui.post(lambda: tray.shell.notify("title", "body"))
     tray.draw(status("b"))
