@@ -27,6 +27,7 @@ class Verb(StrEnum):
 
     RESTART = ":restart"
     RESTART_ALL = ":restart-all"
+    RETRY_ALL = ":retry-all"  # followed by = and the code of a fault
     ENABLE = ":enable"
     DISABLE = ":disable"
     TOOL_ON = ":tool-on"  # followed by = and the tool's name, percent-encoded
@@ -102,7 +103,9 @@ class SetTool:
 
 @dataclass(frozen=True, slots=True)
 class RestartAll:
-    """Restart every server that can be."""
+    """Restart every server that can be, or only those that have a fault."""
+
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +261,8 @@ def command_of(row_id: str) -> Command | None:
             return RestartServer(name)
         case Verb.RESTART_ALL:
             return RestartAll()
+        case Verb.RETRY_ALL:
+            return RestartAll(said)
         case Verb.ENABLE | Verb.DISABLE:
             return SetEnabled(name, verb == Verb.ENABLE)
         case Verb.TOOL_ON | Verb.TOOL_OFF:

@@ -127,8 +127,8 @@ class Clicks:
                 self._show_program(name)
             case SetTool(name, tool, on):
                 self._set_tool(name, tool, on)
-            case RestartAll():
-                self._restart_all()
+            case RestartAll(code):
+                self._restart_all(code)
             case CopyEndpoint():
                 self._copy_endpoint()
             case ShowProblems():
@@ -191,10 +191,13 @@ class Clicks:
             except McpProxyError as refusal:
                 refused(intent, str(refusal))
 
-    def _restart_all(self) -> None:
-        statuses = self._engine.snapshot.servers.values()
+    def _restart_all(self, code: str) -> None:
+        """Every server, or those whose fault has the code."""
         self._submit(
-            RestartServer(each.name) for each in statuses if RestartServer in allowed(each)
+            RestartServer(each.name)
+            for each in self._engine.snapshot.servers.values()
+            if RestartServer in allowed(each)
+            and (not code or (each.fault is not None and each.fault.code == code))
         )
 
     def _set_tool(self, name: ServerName, tool: str, on: bool) -> None:

@@ -12,8 +12,8 @@ from tray_app import text
 from tray_app.actions import Verb
 from tray_app.app_rows import apps
 from tray_app.local import Local, RecentCall
-from tray_app.row import Row
-from tray_app.rows import problem_line, problem_verbs, servers
+from tray_app.row import Row, grouped
+from tray_app.rows import SHARED_CAUSES, by_cause, problem_line, problem_verbs, servers
 
 ATTENTION_LIMIT = 8
 """Problem rows at the top of the menu; the others are counted and found under Servers."""
@@ -93,12 +93,23 @@ def _attention(
 ) -> Iterator[Row]:
     yield Row("separator-attention", separator=True)
     yield Row("attention", text.NEEDS_ATTENTION, enabled=False)
-    for status in troubled[:ATTENTION_LIMIT]:
-        row = f"attention/{status.name}"
-        verbs = problem_verbs(row, status, snapshot.config.servers.get(status.name))
-        yield Row(row, problem_line(status, zone), rows=verbs)
-    if len(troubled) > ATTENTION_LIMIT:
-        more = text.more_in_servers(len(troubled) - ATTENTION_LIMIT)
+
+    def row(parent: str, status: ServerStatus) -> Row:
+        id_ = f"{parent}/{status.name}"
+        verbs = problem_verbs(id_, status, snapshot.config.servers.get(status.name))
+        return Row(id_, problem_line(status, zone), rows=verbs)
+
+    shared, own = by_cause(troubled)
+    for code, statuses in shared.items():
+        parent = f"attention/:{code}"
+        again = Row(f"{parent}/{Verb.RETRY_ALL}={code}", text.RETRY_ALL)
+        rows = grouped(parent, statuses, lambda status: status.name, row)
+        label = text.shared_cause(len(statuses), SHARED_CAUSES[code])
+        yield Row(parent, label, rows=(again, *rows))
+    for status in own[:ATTENTION_LIMIT]:
+        yield row("attention", status)
+    if len(own) > ATTENTION_LIMIT:
+        more = text.more_in_servers(len(own) - ATTENTION_LIMIT)
         yield Row("attention-more", more, enabled=False)
 
 

@@ -28,6 +28,26 @@ def needs_attention(status: ServerStatus) -> bool:
     return status.health.level is not Level.HEALTHY
 
 
+SHARED_CAUSES = {
+    FaultCode.DEP_DOCKER_DOWN: text.NO_CONTAINER_ENGINE,
+    FaultCode.DNS_FAILED: text.NO_NETWORK,
+}
+"""Faults that several servers have for one reason, which is then one problem (ux.md C.4)."""
+
+
+def by_cause(
+    troubled: Sequence[ServerStatus],
+) -> tuple[Mapping[FaultCode, Sequence[ServerStatus]], Sequence[ServerStatus]]:
+    """Servers that share a cause, two at least, and those with a problem of their own."""
+    shared: dict[FaultCode, list[ServerStatus]] = {}
+    for status in troubled:
+        if status.fault is not None and status.fault.code in SHARED_CAUSES:
+            shared.setdefault(status.fault.code, []).append(status)
+    shared = {code: statuses for code, statuses in shared.items() if len(statuses) > 1}
+    together = {status.name for statuses in shared.values() for status in statuses}
+    return shared, [status for status in troubled if status.name not in together]
+
+
 def servers(
     statuses: Sequence[ServerStatus],
     configs: Mapping[ServerName, ServerConfig],

@@ -26,6 +26,9 @@ APPROVALS_LOST = "What you had approved was lost"
 REVIEW_FAILED = "What waits could not be shown"
 APPROVE_SERVER = "Approve this server"
 SHOW_PROGRAM = "Show the file"
+RETRY_ALL = "Retry all now"
+NO_CONTAINER_ENGINE = "what runs containers is not running"
+NO_NETWORK = "their hosts are not found, the network may be away"
 OPEN_DATA = "Show where they are kept"
 RESTART_ALL = "Restart all servers"
 SHOW_PROBLEMS = "Show what is wrong"
@@ -86,6 +89,10 @@ def server_line(name: str, summary: str, detail: str = "", extra: str = "") -> s
     if detail:
         words += f": {detail}"
     return one_line(words)
+
+
+def shared_cause(count: int, cause: str) -> str:
+    return f"{count} servers wait: {cause}"
 
 
 def more_in_servers(count: int) -> str:

@@ -65,6 +65,7 @@ ROWS = {
     Verb.DISCONNECT: f"apps/cursor/{Verb.DISCONNECT}",
     Verb.UNDO: f"apps/cursor/{Verb.UNDO}",
     Verb.SHOW_CHANGE: f"apps/cursor/{Verb.SHOW_CHANGE}",
+    Verb.RETRY_ALL: f"attention/:EXIT_EARLY/{Verb.RETRY_ALL}=EXIT_EARLY",
     Verb.MORE_TIME: f"attention/a/{Verb.MORE_TIME}=180",
 }
 CANNOT_FAIL = {Verb.SNOOZE: "the tray itself remembers it"}
@@ -248,6 +249,24 @@ def test_a_broken_database_leads_to_where_it_is(computer: Computer) -> None:
     (show,) = row(view_of(engine.snapshot), "storage").rows
     Person(engine, computer.chores()).click(show.id)
     assert computer.opened() == [str(computer.data_dir)]
+
+
+@pytest.mark.parametrize("code", [FaultCode.DEP_DOCKER_DOWN, FaultCode.DNS_FAILED])
+def test_servers_with_one_cause_are_one_problem_with_one_step(code: FaultCode) -> None:
+    """Each is still there below it; a server that has another fault is left alone."""
+    other = replace(failing(FaultCode.CRASHED), name=ServerName("other"))
+    two = [replace(failing(code), name=ServerName(name)) for name in ("a", "b")]
+    engine = ScriptedEngine([*two, other])
+    menu = view_of(engine.snapshot).menu
+    problems = [each for each in menu if each.id.startswith("attention/")]
+    assert [each.id for each in problems] == [f"attention/:{code}", "attention/other"]
+    assert problems[0].label.startswith("2 servers wait: ")
+    again, *each_of_them = problems[0].rows
+    assert [each.id.rpartition("/")[2] for each in each_of_them] == ["a", "b"]
+    Person(engine, None).click(again.id)
+    assert engine.asked == [RestartServer(ServerName("a")), RestartServer(ServerName("b"))]
+    alone = ScriptedEngine([two[0], other])
+    assert row(view_of(alone.snapshot), "attention/a").rows[0].label == "Retry now"
 
 
 # --- what is told of what worked ----------------------------------------------------------------
