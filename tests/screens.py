@@ -22,7 +22,7 @@ from core.model.approvals import Hold, Review
 from core.model.config import Config, Problem
 from core.model.faults import Fault, FaultCode
 from core.model.status import ConfigProblem, Phase
-from tests.fakes.tray_desktop import WIDTH, Box, TrayDesktop
+from tests.fakes.tray_desktop import NONE, WIDTH, Box, TrayDesktop
 from tests.fakes.tray_engine import NOON, ScriptedEngine, status
 from tests.fakes.tray_host import ItemReader, MenuRow
 from tests.fakes.tray_panels import HEIGHT, LXQT, XFCE, PanelProgram
@@ -33,6 +33,9 @@ from tray_app.local import App, Importable, Local, RecentCall
 from tray_app.view import IconState, TrayView, view_of
 
 HEIGHTS = (24, 32, 48)
+FOR_SOME = {"text-200": {"GDK_DPI_SCALE": "2"}, "contrast": {"GTK_THEME": "HighContrastInverse"}}
+"""Desktops as people with weak eyes set them."""
+
 MARGIN = 8
 HASH = "ab" * 32
 
@@ -204,10 +207,11 @@ def photographer(
     *,
     dark: bool = False,
     height: int = HEIGHT,
+    settings: Mapping[str, str] = NONE,
 ) -> Iterator[Photographer]:
     """A desktop with its panel drawn, and who takes pictures of it."""
     with tempfile.TemporaryDirectory(prefix="screens-", ignore_cleanup_errors=True) as home:
-        desktop = TrayDesktop(Path(home), panel=panel, dark=dark, height=height)
+        desktop = TrayDesktop(Path(home), panel=panel, dark=dark, height=height, settings=settings)
         try:
             desktop.open()
             desktop.start_panel()
@@ -230,6 +234,10 @@ def main(directory: Path) -> None:
         takes.notifications()
     with photographer(directory, "xfce-dark", dark=True) as takes:
         takes.menu("troubled", scenes()["troubled"])
+    for label, settings in FOR_SOME.items():
+        with photographer(directory, label, settings=settings) as takes:
+            takes.icons()
+            takes.menu("troubled", scenes()["troubled"])
     with photographer(directory, "lxqt", LXQT) as takes:
         takes.icons()
         for name in ("troubled", "approvals"):

@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, sleep
@@ -29,6 +29,7 @@ PROGRAMS = ("Xvfb", "dbus-daemon", "openbox", "xdotool", "scrot", "xwininfo")
 EARS = "/usr/libexec/at-spi-bus-launcher"
 LIMIT = 30.0
 BETWEEN_LOOKS = 0.05
+NONE: Mapping[str, str] = {}
 SMALLEST_ICON = 12  # pixels; what is narrower is not all of it
 WIDTH = 1280
 OUTPUT = Path("test-output") / "tray"
@@ -56,6 +57,12 @@ class Box:
         return self.x + self.width // 2, self.y + self.height // 2
 
 
+def unevenness(strip: Image.Image) -> tuple[int, int, int, int] | None:
+    """Where something breaks the even ground of a panel: left, top, right, bottom."""
+    ground = strip.crop((0, 0, 1, strip.height)).resize(strip.size)
+    return ImageChops.difference(strip, ground).getbbox()
+
+
 class TrayDesktop:
     """The desktop; ``env`` is what a program started in it needs, ``height`` the panel's."""
 
@@ -67,9 +74,13 @@ class TrayDesktop:
         dark: bool = False,
         height: int = HEIGHT,
         accessible: bool = False,
+        settings: Mapping[str, str] = NONE,
     ) -> None:
-        """``height`` of the panel in pixels; ``accessible``: it speaks to screen readers."""
+        """``height`` of the panel in pixels; ``accessible``: it speaks to screen readers;
+        ``settings`` go before the desktop's own environment.
+        """
         self._directory = directory
+        self._settings = settings
         self.height = height
         self._accessible = accessible
         self.panel = panel
@@ -116,6 +127,7 @@ class TrayDesktop:
             "QT_LINUX_ACCESSIBILITY_ALWAYS_ON" if self._accessible else "NO_AT_BRIDGE": "1",
             "GTK_THEME": "Adwaita:dark" if self._dark else "Adwaita",
             **self.panel.env,
+            **self._settings,
         }
         self._bus = PrivateBus(self._directory, self.env)
         self._bus.start()
@@ -175,7 +187,7 @@ class TrayDesktop:
         """Where the icon is: what breaks the panel's even ground, of which nothing else does."""
 
         def found() -> Box | None:
-            box = self._unevenness()
+            box = unevenness(self._strip())
             if box is None or box[2] - box[0] < SMALLEST_ICON:
                 return None
             return Box(box[0], box[1], box[2] - box[0], box[3] - box[1])
@@ -189,7 +201,7 @@ class TrayDesktop:
         sleep(MENU_FETCHED)
 
     def icon_is_gone(self) -> None:
-        self.until(lambda: self._unevenness() is None, "the icon is gone from the panel")
+        self.until(lambda: unevenness(self._strip()) is None, "the icon is gone from the panel")
 
     def open_menu(self) -> Box:
         """Right click the icon; returns where the menu is."""
@@ -311,11 +323,6 @@ class TrayDesktop:
         drawn = second.getextrema() != BLACK
         still = ImageChops.difference(first, second).getbbox() is None
         return drawn and still and bool(self._windows(self.panel.name))
-
-    def _unevenness(self) -> tuple[int, int, int, int] | None:
-        strip = self._strip()
-        ground = strip.crop((0, 0, 1, self.height)).resize(strip.size)
-        return ImageChops.difference(strip, ground).getbbox()
 
     def _strip(self) -> Image.Image:
         return self.picture("strip").crop((0, 0, WIDTH, self.height))
