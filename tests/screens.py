@@ -154,7 +154,12 @@ class Photographer:
             self._save(f"menu-{self._label}-{name}")
             for number, row in enumerate(rows):
                 if row.rows:
-                    self._submenu(menu, rows, row, f"menu-{self._label}-{name}-{number}")
+                    try:
+                        self._submenu(menu, rows, row, f"menu-{self._label}-{name}-{number}")
+                    except AssertionError as missed:  # a busy machine: the menu took it for closing
+                        sys.stderr.write(f"{name}, {row.label}: {missed}\n")
+                        self._desktop.close_menus()
+                        menu = self._desktop.open_menu()
             self._desktop.close_menus()
 
     def notifications(self) -> None:

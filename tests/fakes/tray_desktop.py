@@ -57,6 +57,16 @@ class Box:
         return self.x + self.width // 2, self.y + self.height // 2
 
 
+def until(look: Callable[[], T], what: str) -> T:
+    """Look until the answer is true. A desktop is other programs: there is only looking."""
+    end = monotonic() + LIMIT
+    while not (found := look()):
+        if monotonic() > end:
+            raise AssertionError(f"waited {LIMIT:.0f} s in vain until {what}")
+        sleep(BETWEEN_LOOKS)
+    return found
+
+
 def unevenness(strip: Image.Image) -> tuple[int, int, int, int] | None:
     """Where something breaks the even ground of a panel: left, top, right, bottom."""
     ground = strip.crop((0, 0, 1, strip.height)).resize(strip.size)
@@ -253,14 +263,12 @@ class TrayDesktop:
             return shot.convert("RGB")
 
     def until(self, look: Callable[[], T], what: str) -> T:
-        """Look until the answer is true. X clients are other programs: there is only looking."""
-        end = monotonic() + LIMIT
-        while not (found := look()):
-            if monotonic() > end:
-                self.screenshot("timeout")
-                raise AssertionError(f"waited {LIMIT:.0f} s in vain until {what}")
-            sleep(BETWEEN_LOOKS)
-        return found
+        """As the function; a picture is kept of what is to be seen instead."""
+        try:
+            return until(look, what)
+        except AssertionError:
+            self.screenshot("timeout")
+            raise
 
     def _place(self, menu: Box, rows: Sequence[MenuRow], row: MenuRow) -> tuple[int, int]:
         """The middle of a row: separators are thinner, all other rows equally high."""

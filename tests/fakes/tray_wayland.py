@@ -7,15 +7,13 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from time import monotonic, sleep
-from typing import TypeVar
 
 from PIL import Image
 
 from tests.fakes.tray_bus import NO_SERVICES, PrivateBus
-from tests.fakes.tray_desktop import BETWEEN_LOOKS, LIMIT, unevenness
+from tests.fakes.tray_desktop import LIMIT, unevenness, until
 
 NOBODY = 65534
 AS_NOBODY = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
@@ -24,8 +22,6 @@ HEIGHT = 32
 BAR = {"layer": "top", "height": HEIGHT, "modules-right": ["tray"], "tray": {"icon-size": 22}}
 STYLE = "window#waybar { background: #f6f5f4; }"
 SWAY = "output * resolution 1280x800 bg #000000 solid_color\nxwayland disable\n"
-
-T = TypeVar("T")
 
 
 class WaylandDesktop:
@@ -67,11 +63,11 @@ class WaylandDesktop:
             sway = [*AS_NOBODY, *sway]
         headless = {"WLR_BACKENDS": "headless", "WLR_RENDERER": "pixman"}
         self._start(sway, {**self.env, **headless, "WLR_LIBINPUT_NO_DEVICES": "1"})
-        sockets = self._until(lambda: sorted(runtime.glob("wayland-?")), "the compositor listens")
+        sockets = until(lambda: sorted(runtime.glob("wayland-?")), "the compositor listens")
         self.env["WAYLAND_DISPLAY"] = sockets[0].name
         files = ["-c", str(self._directory / "bar"), "-s", str(self._directory / "style")]
         self._start(["waybar", *files], self.env)
-        self._until(lambda: self._strip().getpixel((0, 0)) != (0, 0, 0), "the panel is drawn")
+        until(lambda: self._strip().getpixel((0, 0)) != (0, 0, 0), "the panel is drawn")
 
     def close(self) -> None:
         for process in reversed(self._started):
@@ -81,7 +77,7 @@ class WaylandDesktop:
 
     def icon_appears(self) -> tuple[int, int]:
         """How wide and high the icon in the panel is, in pixels."""
-        left, top, right, low = self._until(lambda: unevenness(self._strip()), "an icon")
+        left, top, right, low = until(lambda: unevenness(self._strip()), "an icon")
         return right - left, low - top
 
     def _strip(self) -> Image.Image:
@@ -90,14 +86,6 @@ class WaylandDesktop:
         )
         with Image.open(io.BytesIO(shot.stdout)) as picture:
             return picture.convert("RGB").crop((0, 0, picture.width, HEIGHT))
-
-    def _until(self, look: Callable[[], T], what: str) -> T:
-        """The compositor is another program: there is only looking."""
-        end = monotonic() + LIMIT
-        while not (found := look()):
-            assert monotonic() < end, f"waited {LIMIT:.0f} s in vain until {what}"
-            sleep(BETWEEN_LOOKS)
-        return found
 
     def _start(self, argv: Sequence[str], env: dict[str, str]) -> None:
         self._started.append(
