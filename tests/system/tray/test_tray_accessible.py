@@ -8,7 +8,7 @@ import pytest
 
 from tests.fakes.tray_desktop import TrayDesktop
 from tests.fakes.tray_ears import Ears
-from tests.fakes.tray_host import ItemReader
+from tests.fakes.tray_host import ItemReader, MenuRow
 from tests.fakes.tray_panels import LXQT
 from tests.fakes.tray_seat import RunningTray
 
@@ -29,9 +29,14 @@ async def test_every_row_is_spoken_and_reached_by_keyboard(heard_desktop: TrayDe
                 await asyncio.to_thread(heard_desktop.press, name)
                 await ears.until_reached(reaches)
 
+            async def layout() -> MenuRow:
+                return await asyncio.to_thread(heard_desktop.ask, ItemReader.layout)
+
+            # The first look at this computer adds its rows, which would move an open menu's.
+            while "Start at login" not in [row.label for row in (await layout()).rows]:
+                pass
             await asyncio.to_thread(heard_desktop.open_menu)
-            layout = await asyncio.to_thread(heard_desktop.ask, ItemReader.layout)
-            rows = [row for row in layout.rows if not row.is_separator]
+            rows = [row for row in (await layout()).rows if not row.is_separator]
             for row in rows:
                 if row.enabled:
                     await key("Down", row.label)

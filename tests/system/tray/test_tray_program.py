@@ -11,8 +11,9 @@ import pytest
 
 from tests.fakes import faultsrv
 from tests.fakes.tray_host import ItemReader
-from tests.fakes.tray_seat import Seat
+from tests.fakes.tray_seat import FakeSeat, Seat
 from tests.leaks import alive
+from tests.mcp_http import RawClient
 from tests.program import Home, Json, program
 
 pytestmark = pytest.mark.timeout(240)
@@ -102,3 +103,39 @@ async def test_without_a_panel_the_program_says_so_and_the_icon_comes_with_one(
         await running.ready()
         await asyncio.to_thread(seat.start_panel)
         await asyncio.to_thread(seat.icon_appears)
+
+
+async def test_a_tick_switches_one_tool_and_restarts_nobody(
+    two_servers: Home, fake_seat: FakeSeat
+) -> None:
+    """It is gone for clients at once, as they are told; a second click brings it back."""
+    await asyncio.to_thread(fake_seat.start_panel)
+    async with program(two_servers, "run", fake_seat.env) as running:
+        before = await running.ready()
+        await asyncio.to_thread(fake_seat.icon_appears)
+        client = RawClient(running.http, "/mcp/all")
+        await client.open()
+
+        async def offered() -> set[str]:
+            listed = (await client.ask("tools/list"))["result"]["tools"]
+            return {tool["name"] for tool in listed if tool["name"].endswith("__echo")}
+
+        async def until_offered(*names: str) -> None:
+            async with asyncio.timeout(30):
+                while await offered() != set(names):
+                    pass
+
+        await until_offered("alpha__echo", "beta__echo")
+        (all_of_them,) = set(await labels(fake_seat, "Tools "))  # both are the same program
+        await asyncio.to_thread(fake_seat.choose, "Servers", "alpha", "Tools", "echo")
+        await until_offered("beta__echo")
+        async with asyncio.timeout(30):
+            while len(set(await labels(fake_seat, "Tools "))) == 1:
+                pass
+        await asyncio.to_thread(fake_seat.choose, "Servers", "alpha", "Tools", "echo")
+        await until_offered("alpha__echo", "beta__echo")
+        async with asyncio.timeout(30):
+            while set(await labels(fake_seat, "Tools ")) != {all_of_them}:
+                pass
+        for name in ("alpha", "beta"):
+            assert (await running.server(name))["pid"] == pid_of(name, before)
