@@ -37,7 +37,7 @@ class ServersData(msgspec.Struct, frozen=True):
 class _Servers(msgspec.Struct, frozen=True):
     """``ServersData`` whose servers are encoded already."""
 
-    servers: msgspec.Raw
+    servers: tuple[msgspec.Raw, ...]
     stats: wire.StatsJson
 
 
