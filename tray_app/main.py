@@ -62,11 +62,10 @@ def run_tray(
     """Show the icon until the engine has stopped; blocks the main thread.
 
     ``chores`` is None when the engine is elsewhere; ``dashboard`` gives the address of a page of
-    its dashboard. ``on_ready`` is called once the first
-    picture is drawn, shown or not; ``say`` gets one sentence for a person whenever the icon
-    comes or cannot be shown (it is logged too). ``cut_short``: the last run was. A signal to end
-    becomes a Shutdown intent. The icon never ends before the engine, whose servers would be left
-    without an owner.
+    its dashboard. ``on_ready`` is called once the first picture is drawn, shown or not; ``say``
+    gets one sentence for a person whenever the icon comes or cannot be shown (it is logged too).
+    ``cut_short``: the last run was. A signal to end becomes a Shutdown intent. The icon never ends
+    before the engine, whose servers would be left without an owner.
     """
     Tray(engine, chores, dashboard, on_ready, say, view, cut_short).run()
 
