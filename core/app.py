@@ -19,6 +19,7 @@ from core import __version__
 from core.clients.served import ServedDesk
 from core.config.file import ConfigFile
 from core.config.schema import Overrides
+from core.config.tokens import SIGN_INS, KeptTokens
 from core.doctor.doctor import Doctor
 from core.doctor.premises import Premises
 from core.engine.clock import LoopClock
@@ -46,10 +47,12 @@ from core.upstream.connection import StdioConnector
 from core.upstream.connector import AnyConnector
 from core.upstream.conversation import Means
 from core.upstream.environment import SearchPath
+from core.upstream.http_trust import Trust
 from core.upstream.network import NetworkWatch
 from core.upstream.ownership import new_mark, take_over
 from core.upstream.privates import PrivateConversations
 from core.upstream.reaper import Reaper
+from core.upstream.sign_ins import LateSignIns
 from core.web.app import create_apps
 from core.web.serve import HttpServer, bind_tcp, bind_unix
 from core.web.wire import diagnostics_json
@@ -86,6 +89,10 @@ class Options:
     @property
     def database_file(self) -> Path:
         return self.owner_file.with_name("mcpproxy.db")
+
+    @property
+    def tokens_file(self) -> Path:
+        return self.owner_file.with_name(SIGN_INS)
 
     @property
     def overrides(self) -> Overrides:
@@ -190,7 +197,11 @@ async def _serve(
             grace=lambda: HURRIED if engine.snapshot.engine is EnginePhase.STOPPING else Grace(),
             reaper=reaper,
         )
-        connector = AnyConnector(stdio, means, environ, keyring)
+        trust = Trust(environ)
+        tokens = KeptTokens(options.tokens_file, keyring)
+        sign_ins = LateSignIns(__version__, environ, keyring, trust, tokens)
+        parts.push_async_callback(sign_ins.stop)
+        connector = AnyConnector(stdio, means, environ, keyring, trust, sign_ins)
         storage = Storage(
             options.database_file,
             counters,
@@ -208,6 +219,7 @@ async def _serve(
             clock=LoopClock(),
             counters=counters,
             approvals=storage.approvals,
+            sign_ins=sign_ins,
         )
         catalogue = _catalogue(config)
         parts.callback(catalogue.close)
@@ -249,6 +261,7 @@ async def _serve(
                 options.listen,
                 keyring,
             ),
+            sign_ins=sign_ins,
             counters=counters,
             gateway=gateway.app,
             calls=gateway.app.at_once,

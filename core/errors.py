@@ -15,6 +15,7 @@
     ├── RegistryFailed       the registry of servers gave no usable answer
     │   └── RegistryOff      none is named in the config file
     ├── UnknownClient        no AI client of that name is known
+    ├── SignInFailed         signing in to a server did not work
     ├── EngineStopped        the engine no longer takes work
     └── IntentRefused        what was asked for makes no sense
         ├── UnknownServer    no server of that name
@@ -138,6 +139,10 @@ class UnknownClient(McpProxyError):
 
     def __init__(self, name: str, known: Iterable[str]) -> None:
         super().__init__(f"There is no client {name!r}. Known: {', '.join(known)}.")
+
+
+class SignInFailed(McpProxyError):
+    """Signing in to a server did not work; says why, without anything secret."""
 
 
 class EngineStopped(McpProxyError):

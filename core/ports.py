@@ -252,6 +252,38 @@ class Held:
     pid: int | None
 
 
+class TokenStore(Protocol):
+    """Keeps what proves who a person is at a server, one text for each; nobody else reads it."""
+
+    async def get(self, name: str) -> str | None:
+        """Raises KeyringFailed when it is there, but cannot be read now."""
+
+    async def put(self, name: str, text: str) -> None:
+        """Raises NotKept."""
+
+    async def delete(self, name: str) -> None:
+        """Of what is not there too. Raises NotKept."""
+
+
+class SignIns(Protocol):
+    """Signing in to servers by URL, by way of a person's browser."""
+
+    async def begin(self, config: ServerConfig) -> None:
+        """Prepare a sign-in, or go on with the one that is prepared. Raises SignInFailed."""
+
+    def link(self, name: ServerName) -> str:
+        """What to open in the browser for the sign-in that is prepared; empty if none is."""
+
+    async def over(self, name: ServerName) -> None:
+        """Wait until the latest sign-in has come to its end. Raises SignInFailed if it failed."""
+
+    async def forget(self, name: ServerName) -> bool:
+        """Sign out; whether anybody was signed in. Raises NotKept."""
+
+    def on_change(self, changed: Callable[[ServerName], object]) -> None:
+        """Tell whenever somebody has signed in or out."""
+
+
 class Privates(Protocol):
     """Conversations with a server that one client has for itself."""
 

@@ -45,6 +45,8 @@ class Verb(StrEnum):
     APPROVE = ":approve"  # followed by = and the hash of what was shown
     HELP = ":help"
     COPY_ENDPOINT = ":copy-endpoint"
+    SIGN_IN = ":sign-in"
+    COPY_SIGN_IN = ":copy-sign-in"
     CONNECT = ":connect"
     DISCONNECT = ":disconnect"
     UNDO = ":undo"
@@ -125,6 +127,20 @@ class OpenHelp:
 @dataclass(frozen=True, slots=True)
 class CopyEndpoint:
     """Put the endpoint's URL on the clipboard."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """Open the browser to sign in to the server."""
+
+    name: ServerName
+
+
+@dataclass(frozen=True, slots=True)
+class CopySignIn:
+    """Put the link to sign in to the server on the clipboard, for another browser."""
+
+    name: ServerName
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +246,8 @@ LocalCommand = (
     | SetTool
     | RestartAll
     | CopyEndpoint
+    | SignIn
+    | CopySignIn
     | ConnectApp
     | UndoConnect
     | ShowChange
@@ -293,6 +311,10 @@ def command_of(row_id: str) -> Command | None:
             return OpenHelp(name)
         case Verb.COPY_ENDPOINT:
             return CopyEndpoint()
+        case Verb.SIGN_IN:
+            return SignIn(name)
+        case Verb.COPY_SIGN_IN:
+            return CopySignIn(name)
         case Verb.CONNECT | Verb.DISCONNECT:
             return ConnectApp(subject, verb == Verb.CONNECT)
         case Verb.UNDO:

@@ -73,6 +73,7 @@ def report_saved(file: str) -> str:
     return f"The report is {file}. Look through it before you send it."
 
 
+SIGN_IN_COPIED = "The sign-in link is on the clipboard. It is good for five minutes."
 COMMAND_COPIED = "The command is on the clipboard. Quit and start MCP Proxy after it has run."
 
 

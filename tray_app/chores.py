@@ -46,6 +46,8 @@ class Chores:
     problems: Callable[[], str]
     apps: AppChores
     updates: Callable[[], Updates]  # as the config file is now
+    sign_in_link: Callable[[str], str]
+    signed_in: Callable[[str], None]  # returns when the person is in, or has had their time
     autostart: Autostart
     command: Sequence[str]  # what starts at login
 
@@ -135,6 +137,19 @@ class Chores:
         if not file.is_file():
             raise DesktopFailure(text.no_such_file(found))
         desktop.open_file(file.parent)
+
+    def sign_in(self, name: str) -> None:
+        """Open the browser, and wait for the person."""
+        try:
+            desktop.open_link(self.sign_in_link(name))
+        except DesktopFailure as failure:
+            raise DesktopFailure(text.no_browser(str(failure))) from failure
+        self.signed_in(name)
+
+    def copy_sign_in(self, name: str) -> str:
+        """Put the link on the clipboard; what was done, as a sentence."""
+        desktop.copy_text(self.sign_in_link(name), os.environ)
+        return answers.SIGN_IN_COPIED
 
     def copy_url(self, url: str) -> str:
         """Put our address on the clipboard; what was done, as a sentence."""

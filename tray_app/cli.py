@@ -15,7 +15,7 @@ import click
 
 from core import __version__
 from core.errors import AlreadyRunning, McpProxyError
-from tray_app import report
+from tray_app import report, sign_in
 from tray_app.approval_commands import approve_server, approve_tools, diff, review_of
 from tray_app.attach_command import attach
 from tray_app.autostart_command import autostart
@@ -141,6 +141,8 @@ cli.add_command(autostart)
 cli.add_command(import_servers)
 cli.add_command(dashboard)
 cli.add_command(secrets)
+cli.add_command(sign_in.login)
+cli.add_command(sign_in.logout)
 servers.add_command(approve_server)
 tools.add_command(approve_tools)
 tools.add_command(diff)
@@ -259,6 +261,8 @@ def _chores(engine: EngineThread, options: Options, flags: Flags) -> Chores:
             options.database_file.with_name("updates.json"), engine.snapshot.config.update_url
         ),
         apps=AppChores(lambda: desk(flags, engine.snapshot.endpoint), options.log_dir),
+        sign_in_link=lambda name: sign_in.link(client, name),
+        signed_in=lambda name: sign_in.waited(client, name),
         autostart=here(Path.home(), os.environ),
         command=start_command(flags),
     )

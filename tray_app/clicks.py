@@ -32,6 +32,7 @@ from tray_app.actions import (
     ConnectApp,
     CopyEndpoint,
     CopyReport,
+    CopySignIn,
     CopyUpdate,
     ImportServers,
     OpenConfig,
@@ -49,6 +50,7 @@ from tray_app.actions import (
     ShowImport,
     ShowProblems,
     ShowProgram,
+    SignIn,
     Snooze,
     StartAtLogin,
     UndoConnect,
@@ -131,6 +133,10 @@ class Clicks:
                 self._restart_all(code)
             case CopyEndpoint():
                 self._copy_endpoint()
+            case SignIn(name):
+                self._do(lambda chores: chores.sign_in(name), text.SIGN_IN_FAILED)
+            case CopySignIn(name):
+                self._tell(lambda chores: chores.copy_sign_in(name), text.SIGN_IN_FAILED)
             case ShowProblems():
                 self._do(Chores.show_problems)
             case CopyReport():

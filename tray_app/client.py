@@ -30,7 +30,11 @@ class NotRunning(McpProxyError):
 
 
 class Failed(McpProxyError):
-    """The engine refused; ``str()`` is its reason."""
+    """The engine refused; ``str()`` is its reason, and ``code`` its name for it, if it said one."""
+
+    def __init__(self, reason: str, code: str = "") -> None:
+        super().__init__(reason)
+        self.code = code
 
 
 class Client:
@@ -39,8 +43,9 @@ class Client:
     def __init__(self, socket_file: Path) -> None:
         self._socket_file = socket_file
 
-    def get(self, path: str) -> Json:
-        return _data(self._request("GET", path, TIMEOUT))
+    def get(self, path: str, patience: float = 0.0) -> Json:
+        """``patience``: seconds until the engine answers, if it waits for something."""
+        return _data(self._request("GET", path, patience + TIMEOUT))
 
     def post(self, path: str, body: object = None, *, waits: bool = False) -> Json:
         """``waits``: the engine answers once something has happened."""
@@ -109,7 +114,7 @@ class Client:
 def _data(answer: bytes) -> Json:
     envelope = json.loads(answer)
     if not envelope["success"]:
-        raise Failed(str(envelope["error"]["message"]))
+        raise Failed(str(envelope["error"]["message"]), str(envelope["error"]["code"]))
     data: Json = envelope["data"]
     return data
 

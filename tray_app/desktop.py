@@ -27,10 +27,7 @@ def open_log(path: Path) -> None:
 
 
 def open_file(path: Path) -> None:
-    """Open the file in whatever this desktop opens it with. Raises DesktopFailure.
-
-    Blocks until the opener ends, which some do only when the person closes the file.
-    """
+    """Open the file in whatever this desktop opens it with. Raises DesktopFailure."""
     if not path.exists():
         raise DesktopFailure(text.no_such_file(str(path)))
     try:
@@ -47,7 +44,18 @@ def open_url(url: str) -> None:
         raise DesktopFailure(text.open_url_by_hand(url, str(failure))) from failure
 
 
+def open_link(url: str) -> None:
+    """Open a web address in the person's browser. Raises DesktopFailure."""
+    if not url.startswith(("https://", "http://")):
+        raise DesktopFailure(text.NO_LINK)
+    _open(url)
+
+
 def _open(what: str) -> None:
+    """Raises DesktopFailure.
+
+    Blocks until the opener ends, which some do only when the person closes what was opened.
+    """
     if sys.platform == "win32":
         try:
             os.startfile(what)  # noqa: S606 - the person asked to open this very thing

@@ -124,7 +124,11 @@ def problem_verbs(
             return (log, again, *_more_time(parent, config), switch, *explain)
         case Action.VIEW_LOGS:
             return (log, again, switch, *explain)
-        case Action.CONFIGURE | Action.LOGIN:  # a key belongs into the file
+        case Action.LOGIN:
+            sign_in = Row(f"{parent}/{Verb.SIGN_IN}", text.SIGN_IN)
+            copy = Row(f"{parent}/{Verb.COPY_SIGN_IN}", text.COPY_SIGN_IN)
+            return (sign_in, copy, again, log, switch, *explain)
+        case Action.CONFIGURE:
             return (edit, again, log, switch, *explain)
         case Action.APPROVE:
             return (*_approval(parent, status), log, switch, details)

@@ -21,6 +21,8 @@ ADD_SERVER = "Add server…"
 DASHBOARD_FAILED = "The dashboard could not be opened"
 RESTORE_CONFIG = "Restore the last good settings"
 COPY_ENDPOINT = "Copy endpoint URL"
+SIGN_IN = "Sign in"
+COPY_SIGN_IN = "Copy the sign-in link"
 REVIEW = "Review what waits"
 APPROVALS_LOST = "What you had approved was lost"
 REVIEW_FAILED = "What waits could not be shown"
@@ -291,6 +293,7 @@ def refused_by_host(reason: str) -> str:
 ALREADY_RUNNING = "MCP Proxy is already running. Its icon is in the tray."
 ACTION_FAILED = "That did not work"
 COPY_FAILED = "The endpoint URL could not be copied"
+SIGN_IN_FAILED = "Not signed in"
 
 
 def copy_by_hand(url: str, reason: str) -> str:
@@ -328,6 +331,10 @@ def no_such_file(path: str) -> str:
     return f"There is no file {path}"
 
 
+def no_browser(reason: str) -> str:
+    return f"The browser could not be opened. {reason} “{COPY_SIGN_IN}” is for another one."
+
+
 def open_by_hand(path: str, reason: str) -> str:
     return f"{reason} The file is {path}"
 
@@ -340,6 +347,7 @@ def dashboard_opened(url: str) -> str:
     return f"The dashboard opens in your browser. If it does not, within a minute: {url}"
 
 
+NO_LINK = "There is no link to open."
 NO_OPENER = "Nothing was found that opens files and addresses; install xdg-utils."
 
 

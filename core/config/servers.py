@@ -14,6 +14,7 @@ from core.model.config import (
     ISOLATIONS,
     SERVER_NAME_PATTERN,
     Http,
+    OAuth,
     ServerConfig,
     ServerName,
     Setting,
@@ -168,10 +169,11 @@ def _transport(reading: Reading, entry: Place) -> Stdio | Http:
         working_dir=reading.text(_either(reading, entry, "working_dir", "cwd")) or None,
     )
     headers = _headers(reading, entry)
+    oauth = _oauth(reading, reading.object(reading.member(entry, "oauth")))
     if url is None:
         return stdio
     _check_url(reading, url_place, url)
-    return Http(url=url, headers=headers, protocol=protocol or "auto")
+    return Http(url=url, headers=headers, protocol=protocol or "auto", oauth=oauth)
 
 
 def _either(reading: Reading, entry: Place, name: str, alias: str) -> Place | None:
@@ -212,6 +214,16 @@ def _headers(reading: Reading, entry: Place) -> tuple[Setting, ...]:
         if "\r" in setting.value or "\n" in setting.value:
             reading.complain(place.path, "may not hold a line break", place)
     return tuple(setting for setting, _ in found)
+
+
+def _oauth(reading: Reading, place: Place | None) -> OAuth | None:
+    if place is None:
+        return None
+    return OAuth(
+        client_id=reading.text(reading.member(place, "client_id")) or "",
+        client_secret=reading.text(reading.member(place, "client_secret")) or "",
+        scopes=reading.texts(reading.member(place, "scopes")),
+    )
 
 
 def _check_url(reading: Reading, place: Place | None, url: str) -> None:

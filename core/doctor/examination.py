@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from core.config.file import ConfigFile
+from core.config.tokens import SIGN_INS, kept_where
 from core.doctor import servers, surroundings
 from core.doctor.log_errors import newest_errors
 from core.doctor.premises import Premises
@@ -77,6 +78,7 @@ def _examine(
     findings += surroundings.directory("logs", premises.log_dir)
     if snapshot is not None:
         findings.append(_storage(snapshot))
+    findings += _sign_ins(premises.data_dir / SIGN_INS)
     findings += surroundings.descriptors(len(listed.servers))
     findings += about_servers
     findings.append(_main_log(premises.log_dir / MAIN_LOG))
@@ -170,6 +172,21 @@ def _storage(snapshot: Snapshot) -> Finding:
     what, _, why = snapshot.storage_problem.partition(": ")
     why, _, fix = why.rpartition(". ")
     return Finding(check="storage", level=Gravity.WARNING, what=f"{what}.", why=why, fix=fix)
+
+
+def _sign_ins(file: Path) -> Iterator[Finding]:
+    """Where what proves who the person is at their servers is kept, if there is anything."""
+    in_keyring, in_file = kept_where(file)
+    if in_keyring:
+        what = f"The keyring keeps you signed in to {', '.join(in_keyring)}."
+        yield Finding(check="sign_ins", level=Gravity.OK, what=what)
+    if in_file:
+        yield Finding(
+            check="sign_ins",
+            level=Gravity.OK,
+            what=f"{file} keeps you signed in to {', '.join(in_file)}.",
+            why="Only you can read it. There is no keyring, or it took nothing at that time.",
+        )
 
 
 def _search_path(premises: Premises, path: str, shell_answered: bool) -> Finding:

@@ -94,7 +94,7 @@ def next_step(action: Action, name: ServerName) -> str:
         case Action.ENABLE:
             return f"mcpproxy-tray servers enable {name}"
         case Action.LOGIN:
-            return f"Put a key under headers of {name} in the config file; saving it is enough."
+            return f"mcpproxy-tray login {name}"
         case Action.APPROVE:
             return f"mcpproxy-tray servers approve {name}"
         case Action.NONE:

@@ -12,8 +12,8 @@ from core.engine.sessions import LiveSessions
 from core.engine.store import Store
 from core.engine.supervisor import Supervisor
 from core.engine.unguarded import Unguarded
-from core.errors import EngineStopped, UnknownServer
-from core.model.config import Config
+from core.errors import EngineStopped, NotNow, UnknownServer
+from core.model.config import Config, Http
 from core.model.intents import (
     AddServers,
     ApprovalIntent,
@@ -21,6 +21,8 @@ from core.model.intents import (
     ApproveTools,
     ChangeServer,
     Intent,
+    Login,
+    Logout,
     PauseAll,
     RemoveServer,
     ReplaceConfig,
@@ -32,10 +34,11 @@ from core.model.intents import (
     SetQuarantined,
     Show,
     Shutdown,
+    SignInIntent,
 )
 from core.model.notices import Notice, NoticeCode, Severity
 from core.model.status import ConfigProblem, EnginePhase, Snapshot
-from core.ports import Approvals, Clock, ConfigSource, Connector
+from core.ports import Approvals, Clock, ConfigSource, Connector, SignIns
 from core.subscription import Slot
 from core.telemetry.counters import Counters
 
@@ -54,8 +57,10 @@ class Engine:
         clock: Clock,
         counters: Counters,
         approvals: Approvals | None = None,
+        sign_ins: SignIns | None = None,
     ) -> None:
-        """``approvals``: without, everything that servers list is offered as it is."""
+        """``approvals``: without, everything that servers list is offered as it is.
+        ``sign_ins``: without, nobody can sign in to a server."""
         self.store = Store(clock, counters)
         self.sessions = LiveSessions()
         self.shutdown_asked = asyncio.Event()
@@ -66,6 +71,9 @@ class Engine:
             World(connect, tasks, clock, self.store, self.sessions, counters, self._approvals)
         )
         self._approvals.on_change(self._supervisor.show_again)
+        self._sign_ins = sign_ins
+        if sign_ins is not None:
+            sign_ins.on_change(self._supervisor.credentials_changed)
         self._watching: asyncio.Task[None] | None = None
 
     @property
@@ -93,6 +101,8 @@ class Engine:
                 if name not in self.snapshot.config.servers:
                     raise UnknownServer(name, self.snapshot.config.servers)
                 await self._source.set_enabled(name, enabled)
+            case Login() | Logout():
+                await self._sign(intent)
             case SetQuarantined() | ApproveTools() | ApproveServer():
                 await self._approve(intent)
             case AddServers() | ChangeServer() | RemoveServer() | ReplaceConfig() | PauseAll():
@@ -108,6 +118,26 @@ class Engine:
             case _:
                 assert_never(intent)
         return self.snapshot.seq
+
+    async def _sign(self, intent: SignInIntent) -> None:
+        """Raises UnknownServer, NotNow, SignInFailed or NotKept."""
+        name, servers = intent.name, self.snapshot.config.servers
+        config = servers.get(name)
+        if self._sign_ins is None:
+            raise NotNow("Nobody can sign in to servers here.")
+        if isinstance(intent, Logout):
+            if not await self._sign_ins.forget(name):
+                raise (
+                    UnknownServer(name, servers)
+                    if config is None
+                    else NotNow(f"Nobody is signed in to {name}.")
+                )
+            return
+        if config is None:
+            raise UnknownServer(name, servers)
+        if not isinstance(config.transport, Http):
+            raise NotNow(f"{name} runs on this computer, so there is nothing to sign in to.")
+        await self._sign_ins.begin(config)
 
     async def _approve(self, intent: ApprovalIntent) -> None:
         """Raises UnknownServer, NotAsSeen, NotKept, ConfigError or ConfigNotWritten."""

@@ -65,6 +65,13 @@ class Supervisor:
         """Raises UnknownServer, or NotNow when the server is not waiting to be tried again."""
         self._tell(name, RetryNow, machine.RetryNow())
 
+    def credentials_changed(self, name: ServerName) -> None:
+        """Somebody has signed in to a server, or out: the connection of before is another's."""
+        actor = self._actors.get(name)
+        if actor is not None:
+            actor.post(machine.Restart())
+            self._poke(name)
+
     def _tell(self, name: ServerName, intent: type[ServerIntent], event: machine.Event) -> None:
         actor = self._actors.get(name)
         status = self._world.store.snapshot.servers.get(name)

@@ -166,9 +166,9 @@ def health(
             return Health(
                 level=Level.DEGRADED,
                 admin_state=admin,
-                summary="Sign in needed",
+                summary="Sign in needed" if action is Action.LOGIN else "Key needed",
                 detail=message,
-                action=Action.LOGIN,
+                action=action,
             )
         case Phase.FAILED:
             return Health(

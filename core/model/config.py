@@ -40,17 +40,31 @@ class Stdio:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OAuth:
+    """Who we are when a person signs in to a server, if its provider knows us already.
+
+    A ``client_id`` that is an address is a client's own document. Both may hold references.
+    """
+
+    client_id: str = ""
+    client_secret: str = field(default="", repr=False)
+    scopes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Http:
     """A server reached by URL; ``protocol`` is ``auto``, ``http`` or ``sse``."""
 
     url: str
     headers: tuple[Setting, ...] = ()
     protocol: str = "auto"
+    oauth: OAuth | None = None
 
     @property
     def texts(self) -> tuple[str, ...]:
         """Every text that may hold references."""
-        return (self.url, *(header.value for header in self.headers))
+        own = (self.oauth.client_id, self.oauth.client_secret) if self.oauth is not None else ()
+        return (self.url, *(header.value for header in self.headers), *own)
 
 
 ISOLATIONS = ("auto", "shared", "per_client")

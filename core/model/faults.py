@@ -49,7 +49,10 @@ class FaultCode(StrEnum):
     CONNECT_FAILED = "CONNECT_FAILED"  # nothing answers at the address
     TLS_FAILED = "TLS_FAILED"  # the encrypted connection cannot be trusted or made
     PROXY_MISCONFIG = "PROXY_MISCONFIG"  # the HTTP proxy does not let us through
-    AUTH_REQUIRED = "AUTH_REQUIRED"  # the server wants to know who asks
+    AUTH_REQUIRED = "AUTH_REQUIRED"  # the server wants a key, or does not accept the one it got
+    LOGIN_NEEDED = "LOGIN_NEEDED"  # the server wants a person to sign in
+    REAUTH_NEEDED = "REAUTH_NEEDED"  # a sign-in has ended and could not be renewed
+    FORBIDDEN = "FORBIDDEN"  # signed in, but not allowed
     RATE_LIMITED = "RATE_LIMITED"  # the server wants to be asked less often
     REDIRECTED = "REDIRECTED"  # the server sends us to another origin, or in a circle
     NOT_MCP = "NOT_MCP"  # something answers at the URL, but no MCP server
@@ -87,7 +90,10 @@ RULES: dict[FaultCode, FaultRule] = {
     FaultCode.CONNECT_FAILED: FaultRule(FaultKind.TRANSIENT, Action.RESTART),
     FaultCode.TLS_FAILED: FaultRule(FaultKind.TRANSIENT, Action.CONFIGURE),
     FaultCode.PROXY_MISCONFIG: FaultRule(FaultKind.TRANSIENT, Action.CONFIGURE),
-    FaultCode.AUTH_REQUIRED: FaultRule(FaultKind.AUTH, Action.LOGIN),
+    FaultCode.AUTH_REQUIRED: FaultRule(FaultKind.AUTH, Action.CONFIGURE),
+    FaultCode.LOGIN_NEEDED: FaultRule(FaultKind.AUTH, Action.LOGIN),
+    FaultCode.REAUTH_NEEDED: FaultRule(FaultKind.AUTH, Action.LOGIN),
+    FaultCode.FORBIDDEN: FaultRule(FaultKind.TERMINAL, Action.LOGIN),
     FaultCode.RATE_LIMITED: FaultRule(FaultKind.TRANSIENT, Action.RESTART),
     FaultCode.REDIRECTED: FaultRule(FaultKind.TERMINAL, Action.CONFIGURE),
     FaultCode.NOT_MCP: FaultRule(FaultKind.TRANSIENT, Action.CONFIGURE),

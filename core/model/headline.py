@@ -29,7 +29,7 @@ def headline(snapshot: Snapshot) -> str:
         return NO_SERVERS
     if snapshot.config.paused:
         return PAUSED
-    count: Counter[Phase | None] = Counter()
+    count: Counter[Phase | Action | None] = Counter()
     for some in of_each_chunk(snapshot.servers, _counted):
         count.update(some)
     if count[Phase.DISABLED] == len(statuses):
@@ -39,6 +39,7 @@ def headline(snapshot: Snapshot) -> str:
     for phase, one, several in (
         (Phase.FAILED, "stopped", "stopped"),
         (Phase.AUTH_REQUIRED, "needs sign-in", "need sign-in"),
+        (Action.CONFIGURE, "needs a key", "need a key"),
         (None, "needs approval", "need approval"),
         (Phase.BACKOFF, "waiting to try again", "waiting to try again"),
         (Phase.CONNECTING, "connecting", "connecting"),
@@ -50,11 +51,14 @@ def headline(snapshot: Snapshot) -> str:
     return ", ".join(parts)
 
 
-def _counted(statuses: Collection[ServerStatus]) -> Counter[Phase | None]:
+def _counted(statuses: Collection[ServerStatus]) -> Counter[Phase | Action | None]:
     return Counter(map(_counted_as, statuses))
 
 
-def _counted_as(status: ServerStatus) -> Phase | None:
-    """The phase; None for one that is connected but must not be used before it is approved."""
+def _counted_as(status: ServerStatus) -> Phase | Action | None:
+    """The phase; None for one that is connected but must not be used before it is approved, and
+    the action for one that wants a key, since nobody can sign in to it."""
+    if status.phase is Phase.AUTH_REQUIRED and status.health.action is Action.CONFIGURE:
+        return Action.CONFIGURE
     waits = status.phase is Phase.READY and status.health.action is Action.APPROVE
     return None if waits else status.phase

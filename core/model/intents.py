@@ -32,6 +32,20 @@ class SetEnabled:
 
 
 @dataclass(frozen=True, slots=True)
+class Login:
+    """Prepare a sign-in to the server, which a person completes in their browser."""
+
+    name: ServerName
+
+
+@dataclass(frozen=True, slots=True)
+class Logout:
+    """Forget what proves to the server who the person is."""
+
+    name: ServerName
+
+
+@dataclass(frozen=True, slots=True)
 class SetQuarantined:
     """Edit the config file so that nothing of the server may be used, or that it may again."""
 
@@ -118,11 +132,11 @@ class Shutdown:
 
 
 ServerIntent = RestartServer | RetryNow | SetEnabled
+SignInIntent = Login | Logout
 ApprovalIntent = SetQuarantined | ApproveTools | ApproveServer
 FileIntent = AddServers | ChangeServer | RemoveServer | ReplaceConfig | PauseAll
-Intent = (
-    ServerIntent | ApprovalIntent | FileIntent | RestoreConfig | SecretChanged | Show | Shutdown
-)
+OtherIntent = RestoreConfig | SecretChanged | Show | Shutdown
+Intent = ServerIntent | SignInIntent | ApprovalIntent | FileIntent | OtherIntent
 
 
 def allowed(status: ServerStatus) -> frozenset[type[ServerIntent]]:

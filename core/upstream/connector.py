@@ -12,6 +12,8 @@ from core.model.faults import Fault
 from core.ports import Keyring, Link
 from core.upstream.connection import StdioConnector
 from core.upstream.conversation import SHARED, Means, Terms
+from core.upstream.http_trust import Trust
+from core.upstream.sign_ins import LateSignIns
 
 if TYPE_CHECKING:
     from core.upstream.http_connection import HttpConnector
@@ -26,11 +28,15 @@ class AnyConnector:
         means: Means,
         environ: Mapping[str, str],
         keyring: Keyring,
+        trust: Trust,
+        sign_ins: LateSignIns,
     ) -> None:
         self._stdio = stdio
         self._means = means
         self._environ = environ
         self._keyring = keyring
+        self._trust = trust
+        self._sign_ins = sign_ins
         self._http: HttpConnector | None = None
 
     async def __call__(
@@ -46,5 +52,7 @@ class AnyConnector:
         from core.upstream.http_connection import HttpConnector
 
         if self._http is None:  # else another server was faster
-            self._http = HttpConnector(self._means, self._environ, self._keyring)
+            self._http = HttpConnector(
+                self._means, self._environ, self._keyring, self._trust, self._sign_ins
+            )
         return self._http

@@ -89,6 +89,7 @@ class Conversation:
         self.violations = 0
         self.parameters: Mapping[str, Headers] = {}  # by tool, what goes into headers too
         self.trouble: Concern | None = None  # with the way to the server
+        self.lack: Concern | None = None  # of a permission, until somebody signs in anew
         self.down: asyncio.Future[None] = loop.create_future()
         self.session = Multiplexer(
             outlet,
@@ -206,7 +207,7 @@ class Conversation:
         )
 
     def _concerns(self) -> tuple[Concern, ...]:
-        concerns = [] if self.trouble is None else [self.trouble]
+        concerns = [each for each in (self.trouble, self.lack) if each is not None]
         if self._hangs >= HANGS:
             text = f"It did not answer the last {HANGS} requests in time. Restart it."
             concerns.append(Concern(text, Action.RESTART))
@@ -230,6 +231,11 @@ class Conversation:
     def troubled(self, trouble: Concern | None) -> None:
         """The way to the server is worse than it should be, or is well again."""
         self.trouble = trouble
+        self._concerned()
+
+    def lacks(self, lack: Concern) -> None:
+        """A call was refused for want of a permission, which a person can give."""
+        self.lack = lack
         self._concerned()
 
     def _hung(self, hangs: int) -> None:

@@ -19,6 +19,7 @@ from core.upstream.http_pool import Pool
 from core.upstream.http_route import Route
 from core.upstream.http_wire import WireFailure
 from core.upstream.multiplexer import Multiplexer
+from core.upstream.oauth_challenge import challenge_in
 
 MOST_REDIRECTS = 3
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -96,7 +97,10 @@ class Channel:
         self, status: int, headers: Mapping[bytes, bytes], body: bytes
     ) -> tuple[Reply, Refused]:
         """What the asker gets for an answer whose status is no success."""
-        verdict = refused(self.route, status, headers, body)
+        proof = self.heads.proof
+        if status in (401, 403) and proof.may_sign_in:
+            proof.challenge = challenge_in(headers.get(b"www-authenticate", b""))
+        verdict = refused(self.route, status, headers, body, signed_in=bool(proof.line))
         error = error_in(body)
         if error is not None:
             return Reply(error=error), verdict

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from core.errors import KeyringFailed
 from core.model.config import Http, ServerConfig
 from core.model.faults import Action, Fault, FaultCode
 from core.model.status import Concern
@@ -32,7 +32,9 @@ from core.upstream.http_pool import Pool
 from core.upstream.http_route import Route, UnusableProxy, UnusableUrl, login_of, route_to
 from core.upstream.http_sse import SseOutlet
 from core.upstream.http_streams import Standing
-from core.upstream.http_trust import trust
+from core.upstream.http_trust import Trust
+from core.upstream.oauth_grant import Fixed, Proof
+from core.upstream.sign_ins import LateSignIns
 from core.upstream.values import MissingSecret, Values, resolve, values_for
 
 FAILURES = 3  # requests in a row that fail after which a person is told
@@ -42,7 +44,7 @@ HOPELESS = frozenset(
     {
         *(FaultCode.DNS_FAILED, FaultCode.CONNECT_FAILED, FaultCode.TLS_FAILED),
         *(FaultCode.PROXY_MISCONFIG, FaultCode.AUTH_REQUIRED, FaultCode.RATE_LIMITED),
-        FaultCode.REDIRECTED,
+        *(FaultCode.REDIRECTED, FaultCode.FORBIDDEN),
     }
 )
 
@@ -53,20 +55,34 @@ log = logging.getLogger(__name__)
 class Place:
     """An entry with every reference resolved."""
 
+    url: str = field(repr=False)
     route: Route
     path: str
     login: str = field(repr=False)
     headers: tuple[tuple[str, str], ...] = field(repr=False)
     secrets: tuple[str, ...] = field(repr=False)
 
+    @property
+    def proves_itself(self) -> bool:
+        """Whether the entry says who asks, so that there is nothing to sign in to."""
+        return bool(self.login) or any(name.lower() == "authorization" for name, _ in self.headers)
+
 
 class HttpConnector:
     """Implements ``core.ports.Connector`` for servers that are reached by URL."""
 
-    def __init__(self, means: Means, environ: Mapping[str, str], keyring: Keyring) -> None:
+    def __init__(
+        self,
+        means: Means,
+        environ: Mapping[str, str],
+        keyring: Keyring,
+        trust: Trust,
+        sign_ins: LateSignIns,
+    ) -> None:
         self.means = means
         self.eras = Eras()
-        self.context: ssl.SSLContext | None = None
+        self.trust = trust
+        self.sign_ins = sign_ins
         self.legacy: set[Http] = set()  # those that turned out to speak the oldest transport
         self._environ = environ
         self._keyring = keyring
@@ -80,7 +96,7 @@ class HttpConnector:
             return values
         try:
             place = self._place(config.transport, values)
-            context = await self._trust() if place.route.tls else None
+            context = await self.trust.context() if place.route.tls else None
         except MissingSecret as error:
             return classify.missing_secret(str(error))
         except UnusableProxy as error:
@@ -90,21 +106,42 @@ class HttpConnector:
         except OSError as error:
             return Fault(FaultCode.TLS_FAILED, f"No certificate can be checked: {error}.")
         opener = Opener(place.route, context)
+        if place.proves_itself:
+            fault, _ = await self._connected(config, link, terms, place, opener, Fixed())
+            return fault
+        sign_ins = await self.sign_ins.loaded()
+        try:
+            grant = await sign_ins.grant(config.name, place.url)
+        except KeyringFailed as error:
+            return classify.keyring_locked(str(error))
+        with grant.used():
+            fault, worked = await self._connected(config, link, terms, place, opener, grant)
+        if fault is None or link.closing.done():
+            return fault
+        # Over the oldest transport nothing is sent twice, so that a new connection has to do it.
+        renewable = worked and config.transport in self.legacy
+        return await sign_ins.judged(grant, fault, renewable=renewable)
+
+    async def _connected(
+        self,
+        config: ServerConfig,
+        link: Link,
+        terms: Terms,
+        place: Place,
+        opener: Opener,
+        proof: Proof,
+    ) -> tuple[Fault | None, bool]:
+        """Why it ended, and whether it could be used before."""
+        assert isinstance(config.transport, Http)
         legacy = config.transport.protocol == "sse" or config.transport in self.legacy
-        connection = _Connection(self, config, link, place, opener, terms, legacy)
+        connection = _Connection(self, config, link, place, opener, terms, legacy, proof)
         fault = await connection.run()
         if legacy or config.transport.protocol != "auto" or not connection.may_be_legacy:
-            return fault
-        older = _Connection(self, config, link, place, opener, terms, legacy=True)
+            return fault, connection.was_ready
+        older = _Connection(self, config, link, place, opener, terms, True, proof)
         later = await older.run()
-        return later if older.was_ready or link.closing.done() else fault
-
-    async def _trust(self) -> ssl.SSLContext:
-        """One for all servers, for it is large; read anew after a failure, which a person may
-        have mended. Raises OSError."""
-        if self.context is None:
-            self.context = await asyncio.to_thread(trust, self._environ)
-        return self.context
+        known = older.was_ready or link.closing.done()
+        return (later if known else fault), older.was_ready
 
     def _place(self, transport: Http, values: Values) -> Place:
         """Raises MissingSecret, UnusableUrl, UnusableProxy."""
@@ -115,7 +152,7 @@ class HttpConnector:
             if "\r" in value or "\n" in value or "\0" in value:
                 raise MissingSecret(f"The value of the header {name} has a line break in it.")
         secrets = secrets_of(transport.headers, (transport.url,), values)
-        return Place(route, path, login_of(url), headers, secrets)
+        return Place(url, route, path, login_of(url), headers, secrets)
 
 
 class _Connection:
@@ -130,6 +167,7 @@ class _Connection:
         opener: Opener,
         terms: Terms,
         legacy: bool,
+        proof: Proof,
     ) -> None:
         self._connector = connector
         self._config = config
@@ -140,7 +178,7 @@ class _Connection:
         self._last: Fault | None = None  # what the last request that failed told
         self._failures = 0  # in a row
         self._status = 0  # of the last answer
-        heads = Heads(place.route, place.headers, place.login, connector.means.version)
+        heads = Heads(place.route, place.headers, place.login, connector.means.version, proof)
         self._channel = Channel(config.name, place.route, place.path, heads, self)
         self._outlet: StreamableOutlet | SseOutlet
         self._outlet = SseOutlet(self._channel) if legacy else StreamableOutlet(self._channel)
@@ -191,6 +229,8 @@ class _Connection:
                     if not await self._outlet.open():
                         return self._last
                 await self._talk.open(era, self._hopeless)
+            if self._fault is not None:  # a list was refused for what concerns all of the server
+                return self._fault
             if isinstance(self._outlet, SseOutlet):
                 assert isinstance(self._config.transport, Http)
                 self._connector.legacy.add(self._config.transport)
@@ -226,7 +266,7 @@ class _Connection:
         self._talk.bring_down()
 
     def _clean(self, text: str) -> str:
-        return redacted(text, self._place.secrets)
+        return redacted(text, (*self._place.secrets, *self._channel.heads.proof.secrets))
 
     # --- what is noticed ------------------------------------------------------------------------
 
@@ -235,7 +275,7 @@ class _Connection:
         just answering something."""
         fault = not_connected(self._place.route, error)
         if fault.code is FaultCode.TLS_FAILED:
-            self._connector.context = None
+            self._connector.trust.forget()
         asyncio.get_running_loop().call_soon(self.failed, fault, self._talk.peer is not None)
         self._last = fault
         return self._clean(fault.message).rstrip(".")
@@ -259,9 +299,14 @@ class _Connection:
         if ends and not (fault.code is FaultCode.CONNECT_FAILED and self._outlet.busy):
             self._fault = self._fault or fault
             if self._talk.peer is not None:
-                self._talk.bring_down()
+                # What waited for the same renewal learns its own reason first.
+                asyncio.get_running_loop().call_soon(self._talk.bring_down)
             return
-        if fault.code is FaultCode.AUTH_REQUIRED:
+        if fault.code in (FaultCode.AUTH_REQUIRED, FaultCode.FORBIDDEN):
+            if fault.code is FaultCode.FORBIDDEN and self._talk.peer is None:
+                self._fault = self._fault or fault
+            elif fault.code is FaultCode.FORBIDDEN:
+                self._talk.lacks(Concern(fault.message, Action.LOGIN))
             return  # it concerns one call, and not the server
         self._failures += 1
         if self._failures == FAILURES:

@@ -13,6 +13,7 @@ from http import HTTPStatus
 from core.model.faults import Fault, FaultCode
 from core.upstream.http_open import BadProxy, NoName
 from core.upstream.http_route import Route
+from core.upstream.oauth_challenge import Challenge, challenge_in
 
 LONGEST_RETRY_AFTER = 600  # seconds, whatever a server asks for
 
@@ -83,12 +84,19 @@ def _tls(error: ssl.SSLError) -> str:
     return f"{said}."
 
 
-def refused(route: Route, status: int, headers: Mapping[bytes, bytes], body: bytes) -> Refused:
-    """An answer whose status is no success, and that holds no JSON-RPC error."""
+def refused(
+    route: Route, status: int, headers: Mapping[bytes, bytes], body: bytes, signed_in: bool = False
+) -> Refused:
+    """An answer whose status is no success, and that holds no JSON-RPC error.
+
+    ``signed_in``: the request said who asks by what a sign-in had brought.
+    """
     said = f"HTTP {status}{_phrase(status)}"
     match status:
+        case 403 if signed_in:
+            return Refused(_forbidden(said, challenge_in(headers.get(b"www-authenticate", b""))))
         case 401 | 403 | 407:
-            return _not_allowed(status, said)
+            return _not_allowed(status, said, signed_in)
         case 429:
             after = retry_after(headers.get(b"retry-after", b""), datetime.now(UTC))
             when = f" Try again in {after} s." if after is not None else " Try again later."
@@ -101,15 +109,49 @@ def refused(route: Route, status: int, headers: Mapping[bytes, bytes], body: byt
             return Refused(not_mcp(route, said, headers, body))
 
 
-def _not_allowed(status: int, said: str) -> Refused:
+def _not_allowed(status: int, said: str, signed_in: bool) -> Refused:
     if status == 407:
         message = f"The HTTP proxy wants a login ({said}). Put it into HTTPS_PROXY."
         return Refused(Fault(FaultCode.PROXY_MISCONFIG, message))
+    if signed_in:
+        message = f"The session has ended ({said}), and somebody has to sign in again."
+        return Refused(Fault(FaultCode.AUTH_REQUIRED, message), ends=True)
     message = (
         f"The server wants to know who asks ({said}). If you have a key for it, put it under "
         '"headers" of its entry, as in {"Authorization": "Bearer ${env:NAME}"}.'
     )
     return Refused(Fault(FaultCode.AUTH_REQUIRED, message), ends=status == 401)
+
+
+def login_needed() -> Fault:
+    """Nobody has signed in yet to a server that wants it."""
+    return Fault(FaultCode.LOGIN_NEEDED, "Sign in to connect; this is expected.")
+
+
+def session_over(why: str) -> Fault:
+    """Somebody had signed in, and has to do it again."""
+    message = f"Your session has ended and could not be renewed: {why.rstrip('.')}. Sign in again."
+    return Fault(FaultCode.REAUTH_NEEDED, message)
+
+
+def not_renewed(why: str) -> Fault:
+    """A session has ended, and whether it can be renewed will show."""
+    return Fault(FaultCode.CONNECT_FAILED, f"The session has to be renewed: {why.rstrip('.')}.")
+
+
+def _forbidden(said: str, challenge: Challenge) -> Fault:
+    if challenge.wants_more and challenge.scopes:
+        wanted = ", ".join(challenge.scopes)[:200]
+        message = (
+            f"You are signed in, but without the permission it wants ({wanted}). Sign in again to "
+            "give it."
+        )
+    else:
+        message = (
+            f"You are signed in, but not allowed ({said}). Ask its provider for access, or sign in "
+            "as somebody else."
+        )
+    return Fault(FaultCode.FORBIDDEN, message)
 
 
 def not_mcp(route: Route, said: str, headers: Mapping[bytes, bytes], body: bytes) -> Fault:

@@ -14,6 +14,7 @@ import msgspec
 from core.protocol.calls import Hello
 from core.upstream.http_open import basic
 from core.upstream.http_route import Route
+from core.upstream.oauth_grant import Proof
 from core.upstream.parameters import Headers
 
 # Ours, whatever the config file says: they frame the message, or name the conversation.
@@ -32,7 +33,10 @@ _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 class Heads:
-    """Makes heads for one URL; ``settings`` are a person's own headers, resolved."""
+    """Makes heads for one URL; ``settings`` are a person's own headers, resolved.
+
+    ``proof`` gives the line that a sign-in brought, if any.
+    """
 
     def __init__(
         self,
@@ -40,7 +44,9 @@ class Heads:
         settings: Iterable[tuple[str, str]],
         login: str,
         client_version: str,
+        proof: Proof,
     ) -> None:
+        self.proof = proof
         self._route = route
         own = {name.lower(): (name, value) for name, value in settings}
         lines = [f"Host: {route.authority}"]
@@ -60,6 +66,7 @@ class Heads:
         parts = [
             b"POST %b HTTP/1.1\r\n" % self._asked(path),
             self._common,
+            self.proof.line,
             b"Content-Type: application/json\r\n",
             b"Accept: application/json, text/event-stream\r\n",
             b"Content-Length: %d\r\n" % length,
@@ -74,18 +81,20 @@ class Heads:
     def get(self, path: str, hello: Hello, last_id: bytes) -> bytes:
         """For a stream of events, from the one after ``last_id`` on where that is known."""
         last = b"Last-Event-ID: %b\r\n" % last_id if last_id else b""
-        return b"GET %b HTTP/1.1\r\n%bAccept: text/event-stream\r\n%b%b\r\n" % (
+        return b"GET %b HTTP/1.1\r\n%b%bAccept: text/event-stream\r\n%b%b\r\n" % (
             self._asked(path),
             self._common,
+            self.proof.line,
             self._conversation(hello),
             last,
         )
 
     def delete(self, path: str, hello: Hello) -> bytes:
         """To end the session (MCP 2025-11-25, basic/transports#session-management)."""
-        return b"DELETE %b HTTP/1.1\r\n%b%b\r\n" % (
+        return b"DELETE %b HTTP/1.1\r\n%b%b%b\r\n" % (
             self._asked(path),
             self._common,
+            self.proof.line,
             self._conversation(hello),
         )
 

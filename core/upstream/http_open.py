@@ -39,22 +39,38 @@ class BadProxy(OSError):
     """The proxy would not connect us; ``str()`` says why."""
 
 
+class NotPermitted(OSError):
+    """The host lies where it may not be asked."""
+
+
 @dataclass(frozen=True, slots=True)
 class Opener:
-    """Opens connections along one route. ``context`` is used where the route asks for TLS."""
+    """Opens connections along one route. ``context`` is used where the route asks for TLS.
+
+    ``permits`` says of each IP address whether it may be asked; where a proxy is on the way, it is
+    the proxy that knows them.
+    """
 
     route: Route
     context: ssl.SSLContext | None
+    permits: Callable[[str], bool] | None = None
 
     async def open(self, wire: Callable[[], Wire]) -> Wire:
-        """Raises OSError and its kinds: NoName, BadProxy, ssl.SSLError, TimeoutError."""
+        """Raises OSError and its kinds: NoName, BadProxy, NotPermitted, ssl.SSLError,
+        TimeoutError."""
         async with asyncio.timeout(CONNECT_LIMIT):
             return await self._open(wire)
 
     async def _open(self, wire: Callable[[], Wire]) -> Wire:
         loop = asyncio.get_running_loop()
         route = self.route
-        sock = await _connected(await _addresses(*(route.proxy or route.target)))
+        addresses = await addresses_of(*(route.proxy or route.target))
+        if self.permits is not None and route.proxy is None:
+            # Of the addresses that are connected to, so that a second look-up changes nothing.
+            addresses = [each for each in addresses if self.permits(each[1][0])]
+            if not addresses:
+                raise NotPermitted
+        sock = await _connected(addresses)
         with ExitStack() as unless_made:
             unless_made.callback(sock.close)
             _keep_watch(sock)
@@ -68,7 +84,7 @@ class Opener:
         return made
 
 
-async def _addresses(host: str, port: int) -> list[Address]:
+async def addresses_of(host: str, port: int) -> list[Address]:
     """All addresses, the two families in turn (RFC 8305, §4). Raises NoName."""
     loop = asyncio.get_running_loop()
     found: asyncio.Future[list[Address]] = loop.create_future()

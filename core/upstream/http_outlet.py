@@ -100,6 +100,9 @@ class Post:
         self._params = params
         self._hops = 0
         self._session_id = b""
+        self._proof = b""  # what it was sent with
+        self._renewed = False
+        self._closed = False
         self._exchange: Exchange | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._status = 0
@@ -109,6 +112,7 @@ class Post:
     def send(self) -> None:
         channel = self._channel
         self._session_id = channel.heads.session_id
+        self._proof = channel.heads.proof.line
         hello = channel.session.hello
         head = channel.heads.post(
             channel.path, hello, self._method, self._params, len(self._message)
@@ -118,6 +122,7 @@ class Post:
         self._exchange = channel.pool.send(head + self._message, self)
 
     def close(self) -> None:
+        self._closed = True
         if self._timer is not None:
             self._timer.cancel()
         if self._exchange is not None:
@@ -206,6 +211,8 @@ class Post:
             self._outlet.settle(self.request_id, Reply(error=error))
             channel.look.failed(fault, ends=True)
             return
+        if self._status == 401 and self._sent_again(body):
+            return
         known = b"" if self._method == "initialize" else self._session_id
         if channel.lost(self._status, body, self.request_id, known):
             again = bool(self.request_id) and channel.session.send_again(self.request_id)
@@ -217,6 +224,27 @@ class Post:
         reply, verdict = channel.refusal(self._status, self._headers, body)
         self._outlet.settle(self.request_id, reply)
         channel.look.failed(verdict.fault, verdict.ends)
+
+    def _sent_again(self, body: bytes) -> bool:
+        """Send it once more with what a renewal brings: whoever is not let in has run nothing."""
+        if self._renewed:
+            return False
+        self._renewed = True
+        renewal = self._channel.heads.proof.renew(self._proof)
+        if renewal is None:
+            return False
+
+        def renewed(there: asyncio.Future[bool]) -> None:
+            if self._closed:
+                return
+            if there.cancelled() or not there.result():
+                self._refused(body)
+            else:
+                self._body.clear()
+                self.send()
+
+        renewal.add_done_callback(renewed)
+        return True
 
 
 def _kind(headers: Mapping[bytes, bytes]) -> bytes:

@@ -25,6 +25,7 @@ class _Asked(ABC):
 
     def __init__(self, channel: Channel, request_id: int, stream: EventStream) -> None:
         self._channel = channel
+        self._proof = b""  # what it was asked with
         self._request_id = request_id
         self._stream = stream
         self._exchange: Exchange | None = None
@@ -42,6 +43,7 @@ class _Asked(ABC):
     def ask(self) -> None:
         """Ask for it now."""
         channel = self._channel
+        self._proof = channel.heads.proof.line
         request = channel.heads.get(channel.path, channel.session.hello, self._stream.last_id)
         self._streams = False
         self._exchange = channel.pool.send(request, self)
@@ -154,7 +156,9 @@ class Standing(_Asked):
             self._channel.look.failed(disconnected(str(failure)), ends=True)
 
     def _not_offered(self) -> None:
-        if self._status == 404 and self._channel.heads.session_id:
+        if self._status == 401 and self._channel.heads.proof.renew(self._proof) is not None:
+            self._over(WireFailure("who asks has to be proved anew"))
+        elif self._status == 404 and self._channel.heads.session_id:
             self._channel.look.session_lost()
         elif self._status >= 500 or self._status == 429:
             self._over(WireFailure(f"it answered HTTP {self._status}"))

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
@@ -36,3 +37,22 @@ def trust(environ: Mapping[str, str]) -> ssl.SSLContext:
 
         context.load_verify_locations(cafile=certifi.where())
     return context
+
+
+class Trust:
+    """One for all servers, for it is large; read anew after a failure, which a person may have
+    mended."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self._context: ssl.SSLContext | None = None
+
+    async def context(self) -> ssl.SSLContext:
+        """Raises OSError."""
+        if self._context is None:
+            self._context = await asyncio.to_thread(trust, self._environ)
+        return self._context
+
+    def forget(self) -> None:
+        """It did not do."""
+        self._context = None

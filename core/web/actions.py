@@ -14,6 +14,7 @@ from core.errors import (
     EngineStopped,
     IntentRefused,
     NotAsSeen,
+    SignInFailed,
     UnknownServer,
 )
 from core.model.config import ServerName
@@ -74,14 +75,14 @@ async def _change(site: Site, request: Request, intent: ServerIntent) -> Respons
 
 async def act_on(site: Site, request: Request, name: ServerName, intent: Intent) -> Response:
     """Submit what concerns one server, and wait for the phase that the query names, if any."""
-    wanted = _phase(request.query.get("wait"))
-    limit = _limit(request.query.get("timeout"))
+    wanted = phase_in(request)
+    limit = seconds_in(request)
     before = site.door.snapshot.servers.get(name)
     seq = await submit(site, intent)
     if wanted is None:
         return success(AcceptedData(seq), 202)
-    reached = await _reach(site, request, name, before, wanted, limit)
-    return success(AcceptedData(seq, wire.status_json(reached)))
+    status = await reached(site, request, name, before, wanted, limit)
+    return success(AcceptedData(seq, wire.status_json(status)))
 
 
 async def submit(site: Site, intent: Intent) -> int:
@@ -96,6 +97,8 @@ async def submit(site: Site, intent: Intent) -> int:
         raise Refused(409, "changed_since", str(error)) from error
     except IntentRefused as error:
         raise Refused(409, "not_now", str(error)) from error
+    except SignInFailed as error:
+        raise Refused(502, "sign_in_failed", str(error)) from error
     except EngineStopped as error:
         raise Refused(503, "stopping", str(error)) from error
     except ConfigError as error:
@@ -104,7 +107,7 @@ async def submit(site: Site, intent: Intent) -> int:
         raise Refused(500, "config_not_written", str(error)) from error
 
 
-async def _reach(
+async def reached(
     site: Site,
     request: Request,
     name: ServerName,
@@ -141,7 +144,9 @@ def _not_reached(name: str, wanted: Phase, now: ServerStatus | None, limit: floa
     return f"Server {name!r} is not {wanted}{after} but {now.phase}: {now.health.summary}."
 
 
-def _phase(text: str | None) -> Phase | None:
+def phase_in(request: Request) -> Phase | None:
+    """The phase to wait for, if any. Raises Refused."""
+    text = request.query.get("wait")
     if text is None:
         return None
     try:
@@ -151,7 +156,9 @@ def _phase(text: str | None) -> Phase | None:
         raise Refused(400, "bad_request", f"wait names a phase: {known}.") from None
 
 
-def _limit(text: str | None) -> float:
+def seconds_in(request: Request) -> float:
+    """How long to wait for it. Raises Refused."""
+    text = request.query.get("timeout")
     if text is None:
         return WAIT_TIME
     try:

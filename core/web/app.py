@@ -34,6 +34,7 @@ from core.ports import (
     Records,
     Registry,
     Sessions,
+    SignIns,
     ToolSearch,
 )
 from core.telemetry.counters import Counters
@@ -81,6 +82,7 @@ def create_apps(
     records: Records,
     registry: Registry,
     clients: ClientFiles,
+    sign_ins: SignIns,
     counters: Counters,
     gateway: ASGIApp,
     calls: AtOnce,
@@ -103,6 +105,7 @@ def create_apps(
         clients=clients,
         pages=Pages(dashboard),
         visits=Visits(),
+        sign_ins=sign_ins,
         loopback=Loopback(gateway, version),
         events=Events(door),
         exporter=Exporter(counters, sessions, privates, search, version),

@@ -26,6 +26,7 @@ from core.web import (
     openapi,
     registry,
     servers,
+    sign_in,
     tools,
     wire,
 )
@@ -219,6 +220,7 @@ ROUTES: tuple[Route[Site], ...] = (
         query=WAITING,
         status=202,
     ),
+    *sign_in.ROUTES,
     Route(
         "GET",
         "/api/v1/servers/{name}/tools",

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from core.ports import ClientFiles, ConfigText, Doctor, Door, Records, Registry, ToolSearch
+from core.ports import (
+    ClientFiles,
+    ConfigText,
+    Doctor,
+    Door,
+    Records,
+    Registry,
+    SignIns,
+    ToolSearch,
+)
 from core.telemetry.logging import Logs
 from core.web.encoded import EncodedServers
 from core.web.loopback import Loopback
@@ -25,6 +34,7 @@ class Site:
     clients: ClientFiles
     pages: Pages
     visits: Visits
+    sign_ins: SignIns
     loopback: Loopback
     events: Events
     exporter: Exporter

@@ -39,6 +39,8 @@ CLIENT_HALF: Expected = {
 }
 """The row is the era of the client on our other side."""
 
+SIGN_IN: Expected = {("signing in", STATEFUL): {}, ("signing in", STATELESS): {}}
+
 
 def differing(found: dict[str, Failures], expected: Expected, row: str) -> Failures:
     """What did not pass and should have, and what passed though it is listed."""

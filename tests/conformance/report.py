@@ -41,11 +41,17 @@ CLIENT = """
 
 The suite is the server, and we are its client. Each scenario runs with the official Python SDK's
 client of either era behind us, since what we say to a server must be right whoever asked us.
-The scenarios on OAuth are left out: logging in to servers is not built yet.
+"""
+
+SIGNING_IN = """
+## Client half: signing in
+
+The scenarios on OAuth, each behind a person who chooses "Sign in" when the server asks for it, up
+to three times, and whose browser follows the link.
 """
 
 
-def render(server: Failing, client: Failing) -> str:
+def render(server: Failing, client: Failing, sign_in: Failing) -> str:
     """The whole page."""
     parts = [INTRODUCTION.format(version=version()), SERVER]
     rows = list(dict.fromkeys(row for row, _ in server))
@@ -54,9 +60,12 @@ def render(server: Failing, client: Failing) -> str:
     sizes = {each: len(required(each).client) for each in REQUIREMENTS}
     named = {(CLIENTS[row], revision): value for (row, revision), value in client.items()}
     parts.append(_table(list(CLIENTS.values()), named, sizes))
+    parts.append(SIGNING_IN)
+    sizes = {each: len(required(each).sign_in) for each in REQUIREMENTS}
+    parts.append(_table(["signing in"], sign_in, sizes))
     missing = [
         f"- `{scenario}` ({row}, {revision}): {why}"
-        for (row, revision), scenarios in {**server, **named}.items()
+        for (row, revision), scenarios in {**server, **named, **sign_in}.items()
         for scenario, why in sorted(scenarios.items())
     ]
     if missing:

@@ -21,6 +21,8 @@ LIMIT = 200.0
 
 STATEFUL, STATELESS = "2025-11-25", "2026-07-28"
 REQUIREMENTS = (STATEFUL, STATELESS)
+SIGN_IN = "auth/"
+"""How the names of scenarios on signing in begin."""
 
 Failures = dict[str, list[str]]
 """Each scenario with the checks that did not pass; an empty list is a pass."""
@@ -42,6 +44,7 @@ class Required:
 
     server: tuple[str, ...]
     client: tuple[str, ...]
+    sign_in: tuple[str, ...]  # of a client too, on OAuth
 
 
 @cache
@@ -53,9 +56,9 @@ def required(revision: str) -> Required:
         name: tuple(re.findall(r"^\s*- ([\w/.-]+)[ \t]*$", body, flags=re.MULTILINE))
         for name, body in zip(parts[1::2], parts[2::2], strict=True)
     }
-    # We are no OAuth client yet: what a server asks for reaches the AI client as it is.
-    client = tuple(name for name in lists["client"] if not name.startswith("auth/"))
-    return Required(lists["server"], client)
+    sign_in = tuple(name for name in lists["client"] if name.startswith(SIGN_IN))
+    client = tuple(name for name in lists["client"] if name not in sign_in)
+    return Required(lists["server"], client, sign_in)
 
 
 @cache

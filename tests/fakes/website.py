@@ -31,10 +31,13 @@ from core.storage.storage import Storage
 from core.telemetry.counters import Counters
 from core.telemetry.logging import Logs, start_logging
 from core.upstream.environment import SearchPath
+from core.upstream.http_trust import Trust
+from core.upstream.sign_ins import LateSignIns
 from core.web.app import create_apps
 from core.web.serve import HttpServer, bind_tcp, bind_unix
 from tests.fakes.conversations import NoPrivates
 from tests.fakes.keyring import keyring_of
+from tests.fakes.tokens import MemoryTokens
 
 KEY = "k" * 64
 DASHBOARD = Path(__file__).parents[2] / "assets" / "dashboard"
@@ -231,6 +234,7 @@ async def website(
                 told=lambda _: None,
                 lost=lambda _: None,
             )
+            sign_ins = LateSignIns("1.2.3", {}, keyring_of(), Trust({}), MemoryTokens())
             engine = Engine(
                 source=source,
                 connect=servers,
@@ -238,6 +242,7 @@ async def website(
                 clock=clock or LoopClock(),
                 counters=counters,
                 approvals=storage.approvals,
+                sign_ins=sign_ins,
             )
             apps = create_apps(
                 door=engine,
@@ -257,6 +262,7 @@ async def website(
                     None,
                     keyring_of(),
                 ),
+                sign_ins=sign_ins,
                 counters=counters,
                 gateway=gateway,
                 calls=lambda _: False,
@@ -284,5 +290,6 @@ async def website(
                 await http.stop(1.0)
                 await engine.stop_servers(LIMIT)
                 await storage.close()
+                await sign_ins.stop()
     finally:
         await asyncio.to_thread(logs.close)

@@ -64,14 +64,14 @@ async def test_f31_who_has_to_sign_in_is_told_so() -> None:
     async with http_server() as server:
         server.script = always(401, WWW_Authenticate='Bearer resource_metadata="https://x"')
         async with reaching(at(server.url)) as remote:
-            fault = await remote.fault()
-        assert fault.code is FaultCode.AUTH_REQUIRED
-        assert "HTTP 401" in fault.message
+            assert (await remote.fault()).code is FaultCode.LOGIN_NEEDED
         assert len(server.seen) == 1
     async with ready() as (server, remote):
         server.script = on_call(401)
         assert "who asks" in (await remote.call())["error"]["message"]
-        assert (await remote.fault()).code is FaultCode.AUTH_REQUIRED
+        fault = await remote.fault()
+        assert fault.code is FaultCode.AUTH_REQUIRED, "it says nothing of signing in"
+        assert "HTTP 401" in fault.message
 
 
 async def test_f33_what_is_forbidden_costs_the_call_only() -> None:

@@ -60,7 +60,7 @@ async def test_f31_f43_a_server_by_url_goes_comes_back_and_wants_a_key(scene: Sc
         server.script = locked
         reply = await play.ledger.call(client)
         assert "who asks" in reply["error"]["message"]
-        await play.shows("victim", "auth_required", code="AUTH_REQUIRED", action="login")
+        await play.shows("victim", "auth_required", code="AUTH_REQUIRED", action="configure")
         keyed = {"url": url, "headers": {"Authorization": "Bearer right"}}
         play.configure({"victim": keyed})
         await play.recovers("victim", REMOTE_RECOVERY)

@@ -17,7 +17,15 @@ from core.ports import Link
 from tests.fakes.clock import FakeClock
 from tests.fakes.website import LIMIT, Servers, config_of, website
 from tray_app import doctor, report
-from tray_app.actions import OpenConfig, OpenHelp, OpenLog, ShowProgram, command_of
+from tray_app.actions import (
+    CopySignIn,
+    OpenConfig,
+    OpenHelp,
+    OpenLog,
+    ShowProgram,
+    SignIn,
+    command_of,
+)
 from tray_app.help import help_page
 from tray_app.row import Row
 from tray_app.view import view_of
@@ -145,8 +153,11 @@ def check_tray(code: FaultCode, snapshot: Snapshot) -> None:
             assert command_of(first.id) == OpenLog(name)
         case Action.CONFIGURE if code in (FaultCode.SPAWN_EACCES, FaultCode.SPAWN_ENOEXEC):
             assert command_of(first.id) == ShowProgram(name)
-        case Action.CONFIGURE | Action.LOGIN:
+        case Action.CONFIGURE:
             assert command_of(first.id) == OpenConfig()
+        case Action.LOGIN:
+            assert command_of(first.id) == SignIn(name)
+            assert command_of(line.rows[1].id) == CopySignIn(name)
         case action:
             assert action is Action.SET_SECRET
             assert command_of(first.id) == OpenHelp(name)

@@ -25,6 +25,7 @@ STARTS_TASKS: dict[str, str] = {
     "core/upstream/privates.py": "conversations of one client each, all ended by its stop",
     "core/upstream/http_pool.py": "opening connections, in the task group of the server's own task",
     "core/web/connection.py": "answering one request, in a set that stopping waits for",
+    "core/upstream/oauth_sign_ins.py": "sign-ins and renewals of tokens, all ended by its stop",
     "core/asgi.py": "the watch on one client, cancelled and awaited with the work it guards",
     "tray_app/bus.py": "questions to the session bus, kept in a set and bounded in time",
     "tray_app/attached/engine.py": "following the events, cancelled and awaited at the end",

@@ -8,12 +8,16 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-from core.model.config import Http, ServerConfig, ServerName, Setting
+from core.model.config import Http, OAuth, ServerConfig, ServerName, Setting
+from core.ports import TokenStore
 from core.protocol.calls import Call
 from core.telemetry.counters import Counters
 from core.upstream.conversation import SHARED, Means, Terms
 from core.upstream.http_connection import HttpConnector
+from core.upstream.http_trust import Trust
+from core.upstream.sign_ins import LateSignIns
 from tests.fakes.keyring import keyring_of
+from tests.fakes.tokens import MemoryTokens
 from tests.system.upstream.talk import LIMIT, answer
 from tests.system.upstream.watched import Watched
 
@@ -24,11 +28,12 @@ def at(
     url: str,
     protocol: str = "auto",
     headers: Mapping[str, str] | None = None,
+    oauth: OAuth | None = None,
     **settings: Any,
 ) -> ServerConfig:
     """An entry with a URL."""
     own = tuple(Setting(name, value) for name, value in (headers or {}).items())
-    transport = Http(url=url, headers=own, protocol=protocol)
+    transport = Http(url=url, headers=own, protocol=protocol, oauth=oauth)
     limits = {"init_timeout": LIMIT, **settings}
     return ServerConfig(name=ServerName("one"), transport=transport, **limits)
 
@@ -42,15 +47,20 @@ class Remote(Watched):
         environ: Mapping[str, str],
         terms: Terms = SHARED,
         connector: HttpConnector | None = None,
+        store: TokenStore | None = None,
     ) -> None:
         self.config = config
         super().__init__()
         self.log: list[str] = []
         self.counters = Counters()
+        keyring, trust = keyring_of(there="kept-in-the-keyring"), Trust(environ)
+        self.sign_ins = LateSignIns("9", environ, keyring, trust, store or MemoryTokens())
         self.connector = connector or HttpConnector(
             Means("9", self.counters, lambda config: self.log.append),
             environ,
-            keyring_of(there="kept-in-the-keyring"),
+            keyring,
+            trust,
+            self.sign_ins,
         )
         self.task = asyncio.create_task(self.connector(config, self, terms))
 

@@ -154,7 +154,7 @@ def test_unknown_keys_and_nulls_are_no_problem() -> None:
             **nulls,
             "themes": 5,
             "mcpServers": {
-                "x": {"command": "c", "args": None, "url": "", "created": "x", "oauth": []}
+                "x": {"command": "c", "args": None, "url": "", "created": "x", "groups": []}
             },
         }
     )

@@ -23,7 +23,6 @@ BROKEN = Fault(FaultCode.SPAWN_ENOENT, "There is no such command.")
 AUTH = tuple(
     Fault(code, "Sign in.") for code in FaultCode if Fault(code, "").kind is FaultKind.AUTH
 )
-"""Empty as long as no fault asks for signing in."""
 FAULTS = (None, CRASH, BROKEN, *AUTH)
 
 PEER = Peer(name="peer", version="1", pid=7, tools=(Tool("t", b"{}"),))

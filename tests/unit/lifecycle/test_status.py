@@ -51,11 +51,19 @@ def seen(config: ServerConfig, state: State, attempt: int = 1) -> ServerStatus:
         ),
         (
             A,
-            machine.AuthRequired(CRASH),
+            machine.AuthRequired(Fault(FaultCode.LOGIN_NEEDED, "Sign in.")),
             Phase.AUTH_REQUIRED,
             Level.DEGRADED,
             "Sign in needed",
             Action.LOGIN,
+        ),
+        (
+            A,
+            machine.AuthRequired(Fault(FaultCode.AUTH_REQUIRED, "It wants a key.")),
+            Phase.AUTH_REQUIRED,
+            Level.DEGRADED,
+            "Key needed",
+            Action.CONFIGURE,
         ),
         (A, machine.Failed(BROKEN), Phase.FAILED, Level.UNHEALTHY, "Stopped", Action.CONFIGURE),
         *(

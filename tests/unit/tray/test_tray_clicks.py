@@ -71,7 +71,10 @@ ROWS = {
 CANNOT_FAIL = {Verb.SNOOZE: "the tray itself remembers it"}
 
 
-FAILED = (text.ACTION_FAILED, text.COPY_FAILED, text.REVIEW_FAILED, text.DASHBOARD_FAILED)
+FAILED = (
+    *(text.ACTION_FAILED, text.COPY_FAILED, text.REVIEW_FAILED, text.DASHBOARD_FAILED),
+    text.SIGN_IN_FAILED,
+)
 
 
 @pytest.mark.parametrize("verb", [verb for verb in Verb if verb not in CANNOT_FAIL])
@@ -132,6 +135,7 @@ def test_a_bug_in_a_chore_is_told_as_well(computer: Computer) -> None:
 # --- C.4: each fault, its first step, and what that does ---------------------------------------
 
 CONFIG_FILE, LOG, PROGRAM, AGAIN, HELP = "config", "log", "program", "again", "help"
+SIGN_IN = "sign in"
 FIRST_STEPS = {
     FaultCode.SPAWN_ENOENT: CONFIG_FILE,
     FaultCode.SPAWN_EACCES: PROGRAM,
@@ -153,6 +157,9 @@ FIRST_STEPS = {
     FaultCode.TLS_FAILED: CONFIG_FILE,
     FaultCode.PROXY_MISCONFIG: CONFIG_FILE,
     FaultCode.AUTH_REQUIRED: CONFIG_FILE,
+    FaultCode.LOGIN_NEEDED: SIGN_IN,
+    FaultCode.REAUTH_NEEDED: SIGN_IN,
+    FaultCode.FORBIDDEN: SIGN_IN,
     FaultCode.RATE_LIMITED: AGAIN,
     FaultCode.REDIRECTED: CONFIG_FILE,
     FaultCode.NOT_MCP: CONFIG_FILE,
@@ -179,6 +186,7 @@ def test_the_first_step_of_each_fault_has_its_effect(code: FaultCode, computer: 
         LOG: log,
         PROGRAM: computer.path,
         HELP: help_page(code),
+        SIGN_IN: "https://as.example/a",
     }
     step = FIRST_STEPS[code]
     if step == AGAIN:
@@ -188,6 +196,21 @@ def test_the_first_step_of_each_fault_has_its_effect(code: FaultCode, computer: 
         assert computer.opened() == [str(shown[step])]
         assert engine.asked == []
     assert person.hears() == []
+
+
+def test_a_browser_that_cannot_open_is_done_without(computer: Computer) -> None:
+    """The link is copied for another one; and why the first did not open is told."""
+    engine = engine_with(failing(FaultCode.LOGIN_NEEDED))
+    person = Person(engine, computer.chores())
+    opens, copies, *_ = row(view_of(engine.snapshot), "attention/a").rows
+    computer.program("xdg-open", "exit 3")
+    person.click(opens.id)
+    ((title, reason),) = person.hears()
+    assert title == text.SIGN_IN_FAILED
+    assert text.COPY_SIGN_IN in reason
+    person.click(copies.id)
+    assert computer.copied() == "https://as.example/a\n"
+    assert person.hears() == [(text.APP, answers.SIGN_IN_COPIED)]
 
 
 def test_an_internal_fault_can_be_reported_from_its_row(computer: Computer) -> None:

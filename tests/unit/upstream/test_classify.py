@@ -93,6 +93,7 @@ OF_HTTP = {  # see test_http_faults
     *(FaultCode.DNS_FAILED, FaultCode.CONNECT_FAILED, FaultCode.TLS_FAILED),
     *(FaultCode.PROXY_MISCONFIG, FaultCode.AUTH_REQUIRED, FaultCode.RATE_LIMITED),
     *(FaultCode.REDIRECTED, FaultCode.NOT_MCP, FaultCode.SERVER_ERROR, FaultCode.DISCONNECTED),
+    *(FaultCode.LOGIN_NEEDED, FaultCode.REAUTH_NEEDED, FaultCode.FORBIDDEN),
 }
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from core.protocol.calls import Hello
 from core.upstream.http_head import Heads, in_header
 from core.upstream.http_route import route_to
+from core.upstream.oauth_grant import Fixed
 from core.upstream.parameters import BadAnnotation, headers_of
 
 STATEFUL = Hello("2025-11-25")
@@ -20,7 +21,7 @@ STATELESS = Hello("2026-07-28")
 
 def heads(url: str = "http://h.example/mcp", login: str = "", **own: str) -> Heads:
     settings = [(name.replace("_", "-"), value) for name, value in own.items()]
-    return Heads(route_to(url, {})[0], settings, login, "9")
+    return Heads(route_to(url, {})[0], settings, login, "9", Fixed())
 
 
 def lines(head: bytes) -> dict[str, str]:
