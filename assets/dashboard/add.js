@@ -41,7 +41,7 @@ function trial(app, name, box) {
   const detail = h("p", { class: "prose quiet" });
   const acts = h("div", { class: "acts" });
   const showActs = part(acts, (status) => [
-    open(name, "Review what waits", "review", status.status === "ready" ? "first" : ""),
+    open(name, "Review what waits", "review", status.status === "ready" || status.status === "disabled" ? "first" : ""),
     open(name, "View log", "log"),
     button("Remove", async () => {
       await takeOut(name);
@@ -49,8 +49,8 @@ function trial(app, name, box) {
       refill(box, h("p", { class: "quiet" }, `${name} was removed again.`));
     }, { className: "grave", tell: app.tell, describe: `Remove ${name}` }),
   ]);
-  refill(box, h("h3", {}, name), h("div", { role: "status", class: "stack" }, h("p", { class: "state" }, shape, words), detail),
-    h("p", {}, "It is in the config file and runs on trial. AI clients see nothing of it until you approve it."), acts);
+  const hidden = h("p", {}, "It is in the config file and runs on trial. AI clients see nothing of it until you approve it.");
+  refill(box, h("h3", {}, name), h("div", { role: "status", class: "stack" }, h("p", { class: "state" }, shape, words), detail), hidden, acts);
   function update(world) {
     const status = world.servers.get(name);
     if (!status) return;
@@ -58,6 +58,7 @@ function trial(app, name, box) {
     const tools = status.status === "ready" ? `, it works and has ${count(status.tool_count, "tool")}` : "";
     fill(words, status.health.summary + tools);
     fill(detail, visible(status.health.detail));
+    hidden.hidden = status.status === "disabled";
     showActs(status.status, status);
   }
   const stop = app.world.listen(update);
@@ -72,10 +73,12 @@ function card(app, found, closing) {
   }
   const name = h("input", { value: found.name, autocomplete: "off", spellcheck: "false", pattern: "[A-Za-z0-9._\\-]{1,64}" });
   const doubt = doubts(found);
+  const deed = found.published ? "Add for review" : "Add and test";
   const given = values(found.entry);
   async function write() {
     if (!doubt.agreed()) throw new Error("Tick that you know what this does, or leave it.");
     const entry = { ...found.entry, name: name.value.trim(), quarantined: true };
+    if (found.published) entry.enabled = false; // nobody has looked at it yet (decision 29)
     for (const table of ["env", "headers"]) {
       if (found.entry[table]) entry[table] = Object.fromEntries(Object.keys(found.entry[table]).map((key) => [key, given.inputs[key].value]));
     }
@@ -87,8 +90,10 @@ function card(app, found, closing) {
     h("p", {}, found.entry.url ? "It is reached at this address:" : "Exactly this will run, without a shell:"),
     runs(found.entry),
     found.entry.working_dir ? h("p", {}, `In ${visible(found.entry.working_dir)}.`) : null,
-    given.node, doubt.node,
-    h("div", { class: "acts" }, button("Add and test", write, { className: "first", tell: app.tell, describe: `Add and test ${visible(found.name)}` })));
+    given.node,
+    found.needs?.length ? h("ul", { class: "quiet" }, found.needs.map((need) => h("li", {}, visible([need.variable || need.name, need.description, need.required ? "it cannot do without" : ""].filter(Boolean).join(" - "))))) : null,
+    doubt.node,
+    h("div", { class: "acts" }, button(deed, write, { className: "first", tell: app.tell, describe: `${deed} ${visible(found.name)}` })));
 }
 
 function published(app, closing) {
@@ -99,7 +104,7 @@ function published(app, closing) {
       h("div", {}, h("h3", {}, visible(each.name), " ", h("small", {}, visible(each.version))), h("p", { class: "quiet prose" }, visible(each.description)),
         each.warning ? h("p", { class: "note warn" }, visible(each.warning)) : null,
         each.unusable.map((why) => h("p", { class: "quiet" }, visible(why)))),
-      h("ul", { class: "stack" }, each.ways.map((way) => card(app, { name: each.called, outcome: "import", entry: way.entry, doubts: [], secrets: [] }, closing))));
+      h("ul", { class: "stack" }, each.ways.map((way) => card(app, { name: each.called, outcome: "import", entry: way.entry, needs: way.needs, published: true, doubts: [], secrets: [] }, closing))));
   }
   async function search() {
     fill(list, h("li", { class: "quiet" }, "Looking…"));

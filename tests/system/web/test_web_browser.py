@@ -13,7 +13,10 @@ import pytest
 
 from tests.fakes import faultsrv
 from tests.fakes.browser import Page, browsing, chromium
+from tests.fakes.registry import fake_registry, listed
+from tests.fakes.registry import page as listed_page
 from tests.program import Home, RunningProgram, program
+from tests.unit.registry.test_registry_translate import WEATHER
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -230,6 +233,30 @@ async def test_it_reads_well_small_large_and_by_keyboard(place: Place) -> None:
             )
             assert levels[0] == 1
             assert all(after - before <= 1 for before, after in pairwise(levels))
+
+
+async def test_a_published_server_is_found_and_added_for_review(home: Home, tmp_path: Path) -> None:
+    """What it would run and needs is shown; added, it does not run before it is approved."""
+    if chromium() is None:
+        pytest.skip("chromium is not installed")
+    async with fake_registry() as registry:
+        registry.pages = {"": listed_page(listed(WEATHER))}
+        home.configure({}, registry_url=registry.url)
+        async with program(home) as running, browsing(tmp_path) as browser:
+            page = await browser.page()
+            _, said, _ = await home.command("dashboard", "--print")
+            await page.go(f"{said.strip()}&to=/add")
+            await page.type("Part of its name", "weather")
+            await page.click("Search")
+            await page.reads("@acme/weather-mcp@1.4.2")
+            await page.reads("Key of your account")
+            await nameable(page)
+            await page.click("Add for review weather")
+            await page.reads("It was added but does not run.")
+            added = await running.server("weather")
+            assert (added["enabled"], added["quarantined"]) == (False, True)
+            await page.click("Review what waits: weather")
+            await page.reads("--units")
 
 
 PAGES = {
