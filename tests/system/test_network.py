@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.model.config import Http
+from core.model.notices import NoticeCode
 from core.model.status import Phase
 from core.upstream.network import HEADER, NetworkWatch, is_way_out, messages
 from tests.engine.running import running
@@ -81,6 +82,8 @@ async def test_f44_servers_elsewhere_are_tried_when_the_network_is_back() -> Non
         await settle()
         opened = {name: world.servers.opened(name) - count for name, count in before.items()}
         assert opened == {"far": 1, "fine": 0, "near": 0}
+        told, _ = world.engine.notices_since(0)
+        assert [each.code for each in told] == [NoticeCode.NETWORK_UP], "so faces keep quiet"
         world.servers.last("far").connect()
         await settle()
         assert world.phase("far") is Phase.READY

@@ -15,6 +15,8 @@ from tests.mcp_http import wire
 from tests.program import Home, program
 from tests.system.tray.test_tray_attached import until_shown
 from tests.system.tray.test_tray_program import labels
+from tray_app.chores import unused_for
+from tray_app.client import Client
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -80,6 +82,11 @@ async def test_recent_calls_are_in_the_menu(home: Home, seat: Seat) -> None:
         await asyncio.to_thread(seat.ask, lambda item: item.about_to_show())
         await until_shown(seat, "✗ alpha:")  # not while the menu is open: that would make it jump
         assert await labels(seat, "✓ alpha:echo, ")
+        socket = Client(home.directory / "data" / "mcpproxy.sock")
+        used = await asyncio.to_thread(unused_for, socket, "alpha")
+        assert used is not None
+        assert 0 <= used < 240
+        assert await asyncio.to_thread(unused_for, socket, "beta") is None
 
 
 async def test_all_is_paused_and_resumed(home: Home, seat: Seat) -> None:

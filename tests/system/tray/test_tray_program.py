@@ -95,6 +95,23 @@ async def test_quit_in_the_menu_stops_everything_and_the_program_ends(
     await asyncio.to_thread(seat.icon_is_gone)
 
 
+async def test_quitting_once_more_waits_for_nothing(home: Home, fake_seat: FakeSeat) -> None:
+    """Servers that do not want to end cost seconds; the row that was Quit spares them."""
+    command, *args = faultsrv.command("ignore-term")
+    home.configure({"stubborn": {"command": command, "args": args}})
+    await asyncio.to_thread(fake_seat.start_panel)
+    async with program(home, "run", fake_seat.env) as running:
+        world = await running.ready()
+        await asyncio.to_thread(fake_seat.icon_appears)
+        await asyncio.to_thread(fake_seat.choose, "Quit")
+        async with asyncio.timeout(30):
+            while not await labels(fake_seat, "Quit now, without waiting"):
+                pass
+        await asyncio.to_thread(fake_seat.choose, "Quit now")
+        assert await asyncio.wait_for(running.process.wait(), 60) == 0
+    assert not alive(pid_of("stubborn", world))
+
+
 async def test_without_a_panel_the_program_says_so_and_the_icon_comes_with_one(
     two_servers: Home, seat: Seat
 ) -> None:

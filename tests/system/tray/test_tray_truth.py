@@ -18,6 +18,7 @@ from tests.fakes.tray_seat import FakeSeat
 from tests.mcp_http import RawClient
 from tests.pace import within
 from tests.program import Home, RunningProgram, program
+from tests.system.tray.test_tray_run import notified
 from tray_app.pixmaps import pixmaps
 from tray_app.view import IconState
 
@@ -94,7 +95,8 @@ async def pid(running: RunningProgram) -> int:
 async def test_what_a_call_meets_is_what_the_panel_shows(
     home: Home, fake_seat: FakeSeat, tmp_path: Path
 ) -> None:
-    """Well, hung, well again, killed without a way back, and restarted with a click."""
+    """Well, hung, well again, killed without a way back, and restarted with a click; one that
+    leads to nothing is told."""
     script = tmp_path / "server.sh"
     startable(script)
     home.configure({SERVER: {"command": str(script), "call_timeout": "300ms"}})
@@ -126,6 +128,12 @@ async def test_what_a_call_meets_is_what_the_panel_shows(
                 assert not await answers(client)  # which has it tried again at once
         await panel.shows({IconState.ERROR}, troubled("Stopped"))
         assert not await answers(client)
+
+        await asyncio.to_thread(fake_seat.choose, "Servers", SERVER, "Restart")
+        title, _ = await asyncio.to_thread(
+            notified, fake_seat, lambda body: "was not found" in body
+        )
+        assert title == f"{SERVER} could not be started"
 
         startable(script)
         await asyncio.to_thread(fake_seat.choose, "Servers", SERVER, "Restart")
