@@ -6,8 +6,17 @@ import os
 import subprocess
 import sys
 from importlib import metadata
+from typing import TYPE_CHECKING
 
 import pytest
+
+from tray_app import pystray_shell
+from tray_app.row import Row
+from tray_app.ui_thread import LoopThread
+from tray_app.view import IconState, TrayView
+
+if TYPE_CHECKING:
+    import pystray
 
 HOOKS = [
     "_hide",
@@ -72,3 +81,25 @@ def test_neither_gtk_nor_x_is_imported(asked: str) -> None:
         "print(os.environ.get('PYSTRAY_BACKEND'))"
     )
     assert imported(code, PYSTRAY_BACKEND=asked, DISPLAY="") == f"[]\n{asked}\n"
+
+
+def test_rows_that_stay_are_not_made_anew() -> None:
+    """Of two menus the equal rows share what pystray has of them; what differs shows its words."""
+    shell = pystray_shell.linux(str, str, None)
+    assert isinstance(shell.ui, LoopThread)
+
+    def drawn(*labels: str) -> list[pystray.MenuItem]:
+        rows = tuple(
+            Row(f"s/{at}", label, rows=(Row(f"s/{at}/x", "Restart"),))
+            for at, label in enumerate(labels)
+        )
+        shell.draw(TrayView(icon=IconState.OK, title="", tooltip="", menu=rows))
+        return list(shell._icon.menu)
+
+    first, second = drawn("git", "time"), drawn("git", "time: stopped")
+    assert second[0] is first[0]
+    assert [item.text for item in second] == ["git", "time: stopped"]
+    third = drawn("git: stopped", "time: stopped")
+    assert [item.text for item in third] == ["git: stopped", "time: stopped"]
+    assert third[1] is second[1]
+    shell.ui.loop.close()
