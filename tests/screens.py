@@ -137,7 +137,7 @@ class Photographer:
             assert view.icon is state
             with self.shows(view):
                 box = self._desktop.icon()
-                shot = self._desktop.picture("now")
+                shot = self._desktop.seen()
                 middle, high = box.centre[0], self._desktop.height
                 found.append(shot.crop((middle - high // 2, 0, middle + high // 2, high)))
         strip = Image.new("RGB", (sum(each.width for each in found), found[0].height))
@@ -172,7 +172,7 @@ class Photographer:
             assert due is not None
             orders, _ = alerts.due(snapshot, due)
             with self.shows(view_of(snapshot)) as tray:
-                before = self._desktop.picture("now")
+                before = self._desktop.seen()
                 for alert in orders.show:
                     tray.alert(alert)
                 shown = self._desktop.until(lambda b=before: self._news(b), "a notification")
@@ -193,12 +193,12 @@ class Photographer:
         boxes = self._desktop.popups().values()
         left = min(box.x for box in boxes) - MARGIN
         low = max(box.y + box.height for box in boxes) + MARGIN
-        shot = self._desktop.picture("now").crop((max(left, 0), 0, WIDTH, low))
+        shot = self._desktop.seen().crop((max(left, 0), 0, WIDTH, low))
         shot.save(self._directory / f"{name}.png")
 
     def _news(self, before: Image.Image) -> Image.Image | None:
         """What is new on the screen, once it stands still."""
-        first, second = self._desktop.picture("now"), self._desktop.picture("now")
+        first, second = self._desktop.seen(), self._desktop.seen()
         box = ImageChops.difference(before, first).getbbox()
         still = ImageChops.difference(first, second).getbbox() is None
         return first.crop(box) if box is not None and still else None

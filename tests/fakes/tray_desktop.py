@@ -251,23 +251,26 @@ class TrayDesktop:
             self.press("Escape")
             self.until(lambda before=before: len(self.popups()) < before, "a menu closes")
 
-    def screenshot(self, name: str) -> Path:
-        OUTPUT.mkdir(parents=True, exist_ok=True)
-        path = OUTPUT / f"{name}.png"
-        self._run("scrot", "--overwrite", str(path))
-        return path
-
     def picture(self, name: str) -> Image.Image:
-        """The screen now; kept under that name too."""
-        with Image.open(self.screenshot(name)) as shot:
-            return shot.convert("RGB")
+        """The screen now, kept under that name for people to look at."""
+        OUTPUT.mkdir(parents=True, exist_ok=True)
+        shot = self.seen()
+        shot.save(OUTPUT / f"{name}.png")
+        return shot
+
+    def seen(self) -> Image.Image:
+        """The screen now."""
+        shot = self._directory / "seen.png"
+        self._run("scrot", "--overwrite", str(shot))
+        with Image.open(shot) as picture:
+            return picture.convert("RGB")
 
     def until(self, look: Callable[[], T], what: str) -> T:
         """As the function; a picture is kept of what is to be seen instead."""
         try:
             return until(look, what)
         except AssertionError:
-            self.screenshot("timeout")
+            self.picture("timeout")
             raise
 
     def _place(self, menu: Box, rows: Sequence[MenuRow], row: MenuRow) -> tuple[int, int]:
@@ -333,7 +336,7 @@ class TrayDesktop:
         return drawn and still and bool(self._windows(self.panel.name))
 
     def _strip(self) -> Image.Image:
-        return self.picture("strip").crop((0, 0, WIDTH, self.height))
+        return self.seen().crop((0, 0, WIDTH, self.height))
 
     def start(self, name: str, argv: Sequence[str]) -> None:
         """Start a program that ``kill`` knows by that name; it ends with the desktop."""

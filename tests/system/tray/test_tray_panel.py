@@ -55,6 +55,6 @@ def test_icon_stands_out_on_a_dark_panel(dark_desktop: TrayDesktop) -> None:
     with RunningTray(dark_desktop.env, "alpha") as tray:
         tray.expect("say The tray icon is shown.")
         icon = dark_desktop.icon()
-        dark_desktop.screenshot("dark")
+        dark_desktop.picture("dark")
         assert icon.width >= 16
         assert icon.height >= 16
