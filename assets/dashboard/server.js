@@ -3,7 +3,7 @@
 import { fill, h, mark, part } from "./dom.js";
 import { meaning } from "./help.js";
 import { kind, nextTry, visible } from "./text.js";
-import { signature, verbs } from "./verbs.js";
+import { next, signature, verbs } from "./verbs.js";
 import { tools } from "./tools.js";
 import { review } from "./review.js";
 import { log } from "./log.js";
@@ -17,7 +17,7 @@ export function server(app, [name, wanted]) {
   const detail = h("p", { class: "prose" });
   const facts = h("p", { class: "quiet" });
   const acts = h("div", { class: "acts" });
-  const showActs = part(acts, (status) => verbs(app, status));
+  const showActs = part(acts, (status) => [status.health?.action === "login" ? next(app, status) : null, verbs(app, status)]);
   const help = h("div");
   const showHelp = part(help, (code) => (code ? meaning(code) : null));
   const tabs = h("nav", { class: "tabs", "aria-label": `About ${name}` });

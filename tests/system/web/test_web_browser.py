@@ -6,6 +6,7 @@ import asyncio
 import json
 import sys
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 
 from tests.fakes import faultsrv
 from tests.fakes.browser import Page, browsing, chromium
+from tests.fakes.oauth_server import browse, guarded
 from tests.fakes.registry import fake_registry, listed
 from tests.fakes.registry import page as listed_page
 from tests.program import Home, RunningProgram, program
@@ -48,11 +50,29 @@ class Place:
         assert answer.status_code == 200, answer.text
 
 
-@pytest.fixture
-async def place(home: Home, tmp_path: Path) -> AsyncIterator[Place]:
+@asynccontextmanager
+async def opened(
+    home: Home, directory: Path, to: str = ""
+) -> AsyncIterator[tuple[RunningProgram, Page]]:
     """The page, opened with what the command line prints; nothing may go wrong in it."""
     if chromium() is None:
         pytest.skip("chromium is not installed")
+    async with program(home) as running, browsing(directory) as browser:
+        code, said, told = await home.command("dashboard", "--print")
+        assert (code, told) == (0, "")
+        page = await browser.page()
+        await page.emulate(1100)
+        await page.go(f"{said.strip()}&to={to}")
+        yield running, page
+        # What the page tells of refusals, and the policy's own refusal, the browser logs too.
+        expected = ("status of 409", "status of 401", "TrustedHTML")
+        assert [e for e in browser.errors if not any(each in e for each in expected)] == []
+        assert {each for each in browser.requests if not each.startswith(running.base)} == set()
+
+
+@pytest.fixture
+async def place(home: Home, tmp_path: Path) -> AsyncIterator[Place]:
+    """The page in front of two servers."""
     tools = home.directory / "tools.json"
     tools.write_text(json.dumps([READ, TURN]))
     turncoat = {"command": sys.executable, "args": ["-m", "tests.fakes.turncoat", str(tools)]}
@@ -62,18 +82,9 @@ async def place(home: Home, tmp_path: Path) -> AsyncIterator[Place]:
             "turncoat": {**turncoat, "env": {"PYTHONPATH": home.environ["PYTHONPATH"]}},
         }
     )
-    async with program(home) as running, browsing(tmp_path) as browser:
+    async with opened(home, tmp_path) as (running, page):
         await running.ready()
-        code, said, told = await home.command("dashboard", "--print")
-        assert (code, told) == (0, "")
-        page = await browser.page()
-        await page.emulate(1100)
-        await page.go(said.strip())
         yield Place(running, page, tools)
-        # What the page tells of refusals, and the policy's own refusal, the browser logs too.
-        expected = ("status of 409", "status of 401", "TrustedHTML")
-        assert [e for e in browser.errors if not any(each in e for each in expected)] == []
-        assert {each for each in browser.requests if not each.startswith(running.base)} == set()
 
 
 async def test_a_person_does_everything_in_the_browser(place: Place) -> None:
@@ -237,15 +248,10 @@ async def test_it_reads_well_small_large_and_by_keyboard(place: Place) -> None:
 
 async def test_a_published_server_is_found_and_added_for_review(home: Home, tmp_path: Path) -> None:
     """What it would run and needs is shown; added, it does not run before it is approved."""
-    if chromium() is None:
-        pytest.skip("chromium is not installed")
     async with fake_registry() as registry:
         registry.pages = {"": listed_page(listed(WEATHER))}
         home.configure({}, registry_url=registry.url)
-        async with program(home) as running, browsing(tmp_path) as browser:
-            page = await browser.page()
-            _, said, _ = await home.command("dashboard", "--print")
-            await page.go(f"{said.strip()}&to=/add")
+        async with opened(home, tmp_path, "/add") as (running, page):
             await page.type("Part of its name", "weather")
             await page.click("Search")
             await page.reads("@acme/weather-mcp@1.4.2")
@@ -258,6 +264,20 @@ async def test_a_published_server_is_found_and_added_for_review(home: Home, tmp_
             await page.click("Review what waits: weather")
             await page.reads("--units")
 
+
+async def test_signing_in_begins_in_the_browser(home: Home, tmp_path: Path) -> None:
+    """One click prepares it and leads there; the page shows that it is done."""
+    with guarded() as there:
+        home.configure({"guarded": {"url": there.url}})
+        async with opened(home, tmp_path) as (running, page):
+            await page.click("Sign in to guarded")
+            await page.until(f"{LINK}?.textContent === 'Open the page to sign in'")
+            assert (await browse(await page.eval(f"{LINK}.href"))).status_code == 200
+            await page.reads("1 of 1 ready")
+            assert (await running.server("guarded"))["status"] == "ready"
+
+
+LINK = "document.querySelector('a[target=_blank]')"
 
 PAGES = {
     "": "Where AI clients connect",

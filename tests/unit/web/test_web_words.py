@@ -21,7 +21,8 @@ WHOLE = "\n".join(SCRIPTS.values())
 @pytest.mark.parametrize(
     "words",
     [
-        text.APP, text.NEEDS_ATTENTION, text.RESTART, text.RETRY_NOW, text.ENABLE, text.DISABLE,
+        text.APP, text.SIGN_IN,
+        text.NEEDS_ATTENTION, text.RESTART, text.RETRY_NOW, text.ENABLE, text.DISABLE,
         text.VIEW_LOG, text.RESTORE_CONFIG, text.COPY_ENDPOINT, text.REVIEW, text.APPROVE_SERVER,
         text.approve_tools(1), text.OPEN_DETAILS, text.ADD_SERVER, text.PAUSE_ALL,
         text.RESUME_ALL, text.DIAGNOSTICS, text.SAVE_REPORT, text.RECENT_CALLS,
