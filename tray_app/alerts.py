@@ -156,6 +156,9 @@ class Alerts:
             if given_up is not None:  # still the same incident, which was said or not
                 known.shown_as = given_up.shown_as
             known.shown_as = known.shown_as or self._told.get(key.server, "")
+        self._said = {key: at for key, at in self._said.items() if at > now - DAY}
+        self._uses = {key.server: self._uses[key.server]
+                      for key in present if key.server in self._uses}  # fmt: skip
         well = [name for name in self._told if _is_well(snapshot, name)]
         gone = {self._told.pop(name) for name in well}
         gone |= {one.shown_as for one in over.values()} - {""}

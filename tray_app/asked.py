@@ -87,8 +87,8 @@ def _settled(request: _Request, snapshot: Snapshot) -> list[ServerStatus] | None
 def _success(settled: list[ServerStatus]) -> Alert:
     only = settled[0]
     if len(settled) > 1:
-        return Alert("asked", text.APP, answers.all_started(len(settled)))
-    return Alert(f"asked/{only.name}", text.APP, answers.started(only.name))
+        return Alert("started", text.APP, answers.all_started(len(settled)))
+    return Alert(f"started/{only.name}", text.APP, answers.started(only.name))
 
 
 def _failure(bad: list[ServerStatus], count: int) -> Alert:

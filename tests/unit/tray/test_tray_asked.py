@@ -9,6 +9,7 @@ import pytest
 
 from core.model.config import ServerName
 from core.model.status import Phase, ServerStatus
+from tests.unit.tray.test_tray_alerts import AWAKE, quiet_over
 from tests.unit.tray.test_tray_view import MISSING, NOON, status, world
 from tray_app.actions import command_of
 from tray_app.asked import Asked, Result
@@ -59,6 +60,20 @@ def test_a_failure_is_told_however_quick_it_was(phase: Phase) -> None:
     assert result.alert.body == "Ended with exit status 3."
     assert command_of(result.alert.row_id) is not None
     assert result.alert.action
+
+
+def test_a_success_outlives_the_failure_that_it_ends() -> None:
+    """What is withdrawn when a server is well again is another notification."""
+    alerts = quiet_over()
+    failing, well = world(later("a", Phase.FAILED)), world(later("a", seconds=9))
+    waiting = asked(A)
+    (failure,) = waiting.results(failing, AWAKE)
+    alerts.told(A, failure.alert.id)
+    alerts.due(failing, AWAKE)
+    waiting.wait_for([A], failing, AWAKE + 1)
+    (success,) = waiting.results(well, AWAKE + 3)
+    assert alerts.due(well, AWAKE + 3)[0].withdraw == (failure.alert.id,)
+    assert success.alert.id != failure.alert.id
 
 
 def test_many_are_told_as_one() -> None:
