@@ -1,7 +1,7 @@
 // What the config file says about a server; values that may be secret are masked and kept.
 
 import { get, patch, server } from "./api.js";
-import { button, fill, h } from "./dom.js";
+import { button, fill, h, refill } from "./dom.js";
 import { visible } from "./text.js";
 import { takeOut } from "./verbs.js";
 
@@ -18,7 +18,7 @@ function value(name) {
   return { name, input, node: h("label", { class: "field" }, visible(name), input) };
 }
 
-function form(app, name, entry) {
+function form(app, name, entry, saved) {
   const local = entry.url === null || entry.url === undefined;
   const table = local ? "env" : "headers";
   const fields = local
@@ -56,6 +56,7 @@ function form(app, name, entry) {
       }
       await patch(server(name), patched);
       app.tell(`Saved. ${name} starts anew with it.`);
+      await saved();
     }, { className: "first", tell: app.tell })));
 }
 
@@ -73,10 +74,13 @@ export function settings(app, name) {
         app.go("servers");
       }, { className: "grave", tell: app.tell, describe: `Remove ${name} for good` }))));
   let revision = "";
+  let touched = false; // what a person has begun to write is not taken from them
+  box.addEventListener("input", () => { touched = true; });
   async function load() {
+    touched = false;
     try {
       const entry = await get(server(name));
-      fill(box, form(app, name, entry), sure,
+      refill(box, form(app, name, entry, load), sure,
         h("div", { class: "acts" }, h("button", { type: "button", class: "grave", onclick: () => sure.showModal() }, "Remove this server")));
     } catch (error) {
       fill(box, h("p", { class: "note bad" }, error.message));
@@ -85,7 +89,7 @@ export function settings(app, name) {
   return {
     node: box,
     update() {
-      if (revision === app.world.config_revision) return;
+      if (revision === app.world.config_revision || touched) return;
       revision = app.world.config_revision;
       load();
     },

@@ -111,6 +111,17 @@ async def test_a_person_does_everything_in_the_browser(place: Place) -> None:
     await page.reads("echo is offered to AI clients.")
     assert (await running.server("talker"))["disabled_tools"] == []
 
+    await page.click("Settings")
+    await page.type("Working directory", "/tmp")
+    await page.type("Another: name", "COLOUR")
+    await page.type("Its value", "blue")
+    await page.click("Save")
+    await page.reads("Saved. talker starts anew with it.")
+    entry = await running.server("talker")
+    assert (entry["working_dir"], entry["env"]) == ("/tmp", {"COLOUR": "***"})
+    await running.ready()
+    await nameable(page)
+
     await page.click("Log")
     await place.say("first line")
     await page.reads("first line")
