@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
+from core.ports import Timer
 from core.upstream.oauth_challenge import Challenge
 from core.upstream.oauth_kept import Kept
 
@@ -51,12 +52,17 @@ class Fixed:
 
 
 class Grant:
-    """``renewal`` makes and starts one; it answers whether there is a new token now."""
+    """``now`` is seconds since 1970, ``later`` calls after so many seconds; ``renewal`` makes and
+    starts one, which answers whether there is a new token now."""
 
     may_sign_in = True
 
     def __init__(
-        self, url: str, now: Callable[[], float], renewal: Callable[[Grant], asyncio.Task[bool]]
+        self,
+        url: str,
+        now: Callable[[], float],
+        later: Callable[[float, Callable[[], object]], Timer],
+        renewal: Callable[[Grant], asyncio.Task[bool]],
     ) -> None:
         self.url = url
         self.line = b""
@@ -64,9 +70,10 @@ class Grant:
         self.kept: Kept | None = None
         self.trouble: BaseException | None = None  # why the last renewal brought nothing
         self._now = now
+        self._later = later
         self._renewal = renewal
         self._running: asyncio.Task[bool] | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: Timer | None = None
         self._users = 0
 
     def take(self, kept: Kept | None) -> None:
@@ -116,8 +123,7 @@ class Grant:
             self._timer = None
         due = self.kept.renew_in(self._now()) if self.kept is not None and self._users else None
         if due is not None and self.trouble is None:
-            soon = max(due, SOONEST)
-            self._timer = asyncio.get_running_loop().call_later(soon, self._due)
+            self._timer = self._later(max(due, SOONEST), self._due)
 
     def _due(self) -> None:
         self._timer = None

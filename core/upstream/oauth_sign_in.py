@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from dataclasses import replace
 
 from core.errors import SignInFailed
-from core.model.config import OAuth
+from core.model.config import Http, OAuth
+from core.model.faults import Fault
+from core.ports import Keyring
 from core.upstream.oauth_asking import (
     Asked,
     NotOurs,
@@ -29,6 +33,7 @@ from core.upstream.oauth_loopback import Loopback
 from core.upstream.oauth_metadata import registered_in
 from core.upstream.oauth_places import host_of
 from core.upstream.oauth_web import Web
+from core.upstream.values import MissingSecret, resolve, values_for
 
 PATIENCE = 300.0  # seconds a person gets to sign in
 BEGIN_LIMIT = 30.0  # seconds to learn where
@@ -152,6 +157,27 @@ class SignIn:
         except SignInFailed:
             pass  # ours, and ``finish`` says what is wrong with it
         return True
+
+
+async def resolved(
+    transport: Http, environ: Mapping[str, str], keyring: Keyring
+) -> tuple[str, OAuth | None]:
+    """The address and who we are, with every reference resolved. Raises SignInFailed."""
+    settings = transport.oauth
+    values = await values_for(transport.texts, environ, keyring)
+    if isinstance(values, Fault):
+        raise SignInFailed(values.message)
+    try:
+        url = resolve(transport.url, values)
+        if settings is None:
+            return url, None
+        return url, replace(
+            settings,
+            client_id=resolve(settings.client_id, values),
+            client_secret=resolve(settings.client_secret, values),
+        )
+    except MissingSecret as error:
+        raise SignInFailed(str(error)) from None
 
 
 def _check_same(earlier: Kept, issuer: str, known: Client) -> None:

@@ -7,19 +7,22 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from core.errors import KeyringFailed, NotKept, SignInFailed
-from core.model.config import Http, OAuth, ServerConfig, ServerName
+from core.model.config import Http, ServerConfig, ServerName
 from core.model.faults import Fault, FaultCode
 from core.ports import Keyring, TokenStore
 from core.upstream.http_faults import login_needed, not_renewed, session_over
 from core.upstream.http_trust import Trust
 from core.upstream.oauth_grant import Grant, Proof
 from core.upstream.oauth_kept import Kept, kept_in, text_of
-from core.upstream.values import MissingSecret, resolve, values_for
+
+if TYPE_CHECKING:
+    from core.upstream.oauth_web import Web
 
 STOP_LIMIT = 2.0  # seconds a renewal gets to come to its end when the program stops
 
@@ -65,17 +68,15 @@ class SignIns:
             if begun is not None and not begun.task.done():
                 return
             await asyncio.to_thread(import_module, "core.upstream.oauth_sign_in")
-            from core.upstream.oauth_sign_in import SignIn
-            from core.upstream.oauth_web import Web, reach_of
+            from core.upstream.oauth_sign_in import SignIn, resolved
 
             assert isinstance(config.transport, Http)
-            url, settings = await self._resolved(config.transport)
+            url, settings = await resolved(config.transport, self._environ, self._keyring)
             try:
                 grant = await self.grant(config.name, url)
             except KeyringFailed as error:
                 raise SignInFailed(str(error)) from None
-            reach = await reach_of(url, self._environ)
-            web = Web(self._version, self._environ, self._trust, reach)
+            web = await self._web(url)
             sign_in = SignIn(config.name, url, settings)
             try:
                 link = await sign_in.begin(web, grant.challenge, grant.kept)
@@ -147,7 +148,8 @@ class SignIns:
         grant = self._grants.get(name)
         if grant is None or grant.url != url:
             kept = kept_in(await self._store.get(name), url)
-            grant = Grant(url, time.time, lambda stale: self._start(self._renew(name, stale), name))
+            later = asyncio.get_running_loop().call_later
+            grant = Grant(url, time.time, later, partial(self._renewal, name))
             grant.take(kept)
             self._grants[name] = grant
         if grant.stale:
@@ -181,25 +183,23 @@ class SignIns:
     async def _offers(self, grant: Grant) -> bool:
         await asyncio.to_thread(import_module, "core.upstream.oauth_discovery")
         from core.upstream.oauth_discovery import offers_sign_in
-        from core.upstream.oauth_web import Web, reach_of
 
         try:
-            reach = await reach_of(grant.url, self._environ)
+            return await offers_sign_in(await self._web(grant.url), grant.url, grant.challenge)
         except SignInFailed:
             return False
-        web = Web(self._version, self._environ, self._trust, reach)
-        return await offers_sign_in(web, grant.url, grant.challenge)
+
+    def _renewal(self, name: ServerName, grant: Grant) -> asyncio.Task[bool]:
+        return self._start(self._renew(name, grant), name)
 
     async def _renew(self, name: ServerName, grant: Grant) -> bool:
         await asyncio.to_thread(import_module, "core.upstream.oauth_sign_in")
         from core.upstream.oauth_sign_in import renewed
-        from core.upstream.oauth_web import Web, reach_of
 
         kept = grant.kept
         assert kept is not None
         try:
-            reach = await reach_of(grant.url, self._environ)
-            new = await renewed(Web(self._version, self._environ, self._trust, reach), kept)
+            new = await renewed(await self._web(grant.url), kept)
         except SignInFailed as failure:
             grant.trouble = failure
             facts = {"server": name, "why": str(failure)}
@@ -212,6 +212,13 @@ class SignIns:
         log.info("session renewed", extra={"fields": {"server": name}})
         return True
 
+    async def _web(self, url: str) -> Web:
+        """What may be asked for the server at that address. Raises Unreached."""
+        from core.upstream.oauth_web import Web, reach_of
+
+        reach = await reach_of(url, self._environ)
+        return Web(self._version, self._environ, self._trust, reach)
+
     async def _take(self, name: ServerName, grant: Grant, kept: Kept) -> None:
         grant.take(kept)
         await self._put(name, kept)
@@ -223,24 +230,6 @@ class SignIns:
             await self._store.put(name, text_of(kept))
         except NotKept as error:
             log.warning("sign-in not kept", extra={"fields": {"server": name, "why": str(error)}})
-
-    async def _resolved(self, transport: Http) -> tuple[str, OAuth | None]:
-        """Raises SignInFailed."""
-        settings = transport.oauth
-        values = await values_for(transport.texts, self._environ, self._keyring)
-        if isinstance(values, Fault):
-            raise SignInFailed(values.message)
-        try:
-            url = resolve(transport.url, values)
-            if settings is None:
-                return url, None
-            return url, replace(
-                settings,
-                client_id=resolve(settings.client_id, values),
-                client_secret=resolve(settings.client_secret, values),
-            )
-        except MissingSecret as error:
-            raise SignInFailed(str(error)) from None
 
     def _start(self, work: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
         task = asyncio.create_task(work, name=f"sign-in {name}")

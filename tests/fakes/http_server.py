@@ -120,6 +120,37 @@ async def nothing(request: Request, wire: Wire) -> bool:
     return False
 
 
+def oldest(streams: list[Wire]) -> Script:
+    """Answers as a server that knows only HTTP with SSE (2024-11-05); ``streams`` gets its own."""
+
+    async def script(request: Request, wire: Wire) -> bool:
+        if request.verb == "GET":
+            await wire.stream()
+            await wire.event("/messages?id=1", name="endpoint")
+            streams.append(wire)
+            await asyncio.get_running_loop().create_future()
+        elif request.path != "/messages?id=1":
+            await wire.answer(405)
+        else:
+            await wire.answer(202)
+            if "id" in request.said and request.method:
+                results: dict[str, Json] = {
+                    "initialize": {
+                        "protocolVersion": "2024-11-05",
+                        "capabilities": {"tools": {}},
+                        "serverInfo": {"name": "old", "version": "0"},
+                    },
+                    "tools/list": {"tools": [{"name": "echo", "inputSchema": {}}]},
+                    "tools/call": {"content": [], "structuredContent": {"old": True}},
+                }
+                result = results[request.method]
+                told = {"jsonrpc": "2.0", "id": request.said["id"], "result": result}
+                await streams[-1].event(told)
+        return True
+
+    return script
+
+
 class HttpServer:
     """Stateful, unless ``stateless``; ``seen`` has every request in order."""
 

@@ -133,6 +133,7 @@ async def _is_renewed_unseen(home: Home, running: RunningProgram, server: Guarde
     kept = home.directory / "data" / "sign-ins.json"
     assert kept.stat().st_mode & 0o777 == 0o600
     said = await everything_said(home, running)
+    assert "keeps you signed in to guarded" in said
     assert [secret for secret in server.provider.secret if secret in said] == []
 
 

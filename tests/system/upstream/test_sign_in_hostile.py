@@ -23,7 +23,7 @@ from core.upstream.oauth_places import Reach
 from core.upstream.oauth_sign_in import SignIn
 from core.upstream.oauth_sign_ins import SignIns
 from core.upstream.oauth_web import Unreached, Web
-from tests.fakes.http_server import HttpServer, Request, Wire, http_server
+from tests.fakes.http_server import HttpServer, Request, Wire, http_server, oldest
 from tests.fakes.keyring import keyring_of
 from tests.fakes.tokens import MemoryTokens
 from tests.system.upstream.remote import Remote, at
@@ -48,6 +48,7 @@ class Both:
     asked: list[str] = field(default_factory=list)
     forms: list[dict[str, str]] = field(default_factory=list)
     described: Json = field(default_factory=dict)
+    guarded: set[str] = field(default_factory=lambda: {"/mcp"})
 
     def __post_init__(self) -> None:
         origin = self.http.origin
@@ -80,7 +81,7 @@ class Both:
             self.good, self.refresh = f"token-{self.issued}", f"refresh-{self.issued}"
             given = {"access_token": self.good, "token_type": "Bearer", "expires_in": 3600}
             await wire.answer(200, {**given, "refresh_token": self.refresh})
-        elif path != "/mcp":
+        elif path not in self.guarded:
             await wire.answer(404)
         elif request.headers.get("authorization") != f"Bearer {self.good}":
             place = f'Bearer resource_metadata="{self.http.origin}{RESOURCE}", scope="s"'
@@ -356,6 +357,24 @@ async def test_f32_a_session_that_is_not_renewed(answer: Answered) -> None:
             assert fault.code is FaultCode.REAUTH_NEEDED
             assert "token-0" not in fault.message
             assert "refresh-0" in store.texts["one"]
+
+
+async def test_over_the_oldest_transport_a_new_connection_is_made() -> None:
+    """There nothing is sent twice, so the connection ends with its token renewed for the next."""
+    async with both() as server, signed_in(server, expires_at=1.0) as (remote, _):
+        old, guard = oldest([]), server.answer
+
+        async def answer(request: Request, wire: Wire) -> bool:
+            return await guard(request, wire) or await old(request, wire)
+
+        server.guarded.add("/messages")
+        server.http.script = answer
+        await remote.ready()
+        assert await remote.call() == {"old": True}
+        server.good = "another"
+        assert "error" in await remote.call()
+        assert (await remote.fault()).code is FaultCode.CONNECT_FAILED
+        assert server.issued == 2
 
 
 async def test_f32_each_of_many_calls_is_told_why_it_was_refused() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from core.protocol.calls import Ask, Reply
 from core.upstream.conversation import Terms
-from tests.fakes.http_server import STATELESS, Request, Wire, http_server
+from tests.fakes.http_server import STATELESS, Request, Wire, http_server, oldest
 from tests.system.upstream.remote import Remote, at, reaching
 from tests.system.upstream.talk import LIMIT, answer
 
@@ -227,35 +227,8 @@ async def test_the_servers_own_stream_is_asked_for_again() -> None:
 
 async def test_the_oldest_transport_is_found_and_spoken() -> None:
     """A server that knows only HTTP with SSE is recognised by what it refuses."""
-    streams: list[Wire] = []
-
-    async def script(request: Request, wire: Wire) -> bool:
-        if request.verb == "GET":
-            await wire.stream()
-            await wire.event("/messages?id=1", name="endpoint")
-            streams.append(wire)
-            await asyncio.get_running_loop().create_future()
-        elif request.path != "/messages?id=1":
-            await wire.answer(405)
-        else:
-            await wire.answer(202)
-            if "id" in request.said and request.method:
-                results: dict[str, Json] = {
-                    "initialize": {
-                        "protocolVersion": "2024-11-05",
-                        "capabilities": {"tools": {}},
-                        "serverInfo": {"name": "old", "version": "0"},
-                    },
-                    "tools/list": {"tools": [{"name": "echo", "inputSchema": {}}]},
-                    "tools/call": {"content": [], "structuredContent": {"old": True}},
-                }
-                result = results[request.method]
-                told = {"jsonrpc": "2.0", "id": request.said["id"], "result": result}
-                await streams[-1].event(told)
-        return True
-
     async with http_server() as server:
-        server.script = script
+        server.script = oldest(streams := [])
         async with reaching(at(server.url)) as remote:
             peer = await remote.ready()
             assert (peer.name, peer.protocol_version) == ("old", "2024-11-05")

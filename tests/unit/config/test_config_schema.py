@@ -17,6 +17,7 @@ from core.model.config import (
     Http,
     Listen,
     Logging,
+    OAuth,
     Profile,
     ServerConfig,
     ServerName,
@@ -115,6 +116,19 @@ def test_every_key_is_read() -> None:
             ),
         },
     )
+
+
+def test_who_we_are_to_an_authorization_server_is_read() -> None:
+    """What a provider gave for registering there; its secret is shown nowhere."""
+    config = good(
+        """{"mcpServers": {"x": {"url": "https://x.example/mcp", "oauth":
+        {"client_id": "we", "client_secret": "${env:QUIET}", "scopes": ["a", "b"]}}}}"""
+    )
+    transport = config.servers[ServerName("x")].transport
+    assert isinstance(transport, Http)
+    assert transport.oauth == OAuth(client_id="we", client_secret="${env:QUIET}", scopes=("a", "b"))
+    assert "QUIET" not in repr(transport)
+    assert "${env:QUIET}" in transport.texts
 
 
 def test_what_agents_see_is_read() -> None:
