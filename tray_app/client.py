@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from core.errors import McpProxyError
 
 if TYPE_CHECKING:
-    from http.client import HTTPConnection, HTTPResponse
+    from http.client import HTTPResponse
 
 TIMEOUT = 10.0  # seconds for an answer that does not wait for anything
 PATIENCE = 60.0  # seconds for a server to get where it was asked to
@@ -61,40 +61,51 @@ class Client:
 
     def events(self, path: str) -> Iterator[tuple[str, Any]]:
         """The events of a stream, by kind, until it ends; see ``core/web/sse.py``."""
-        with self._asking("GET", path, TIMEOUT) as (connection, answer):
+        with self._asking("GET", path, TIMEOUT, silence=SILENCE) as answer:
             if answer.status >= BAD:
                 _data(answer.read())
-            assert connection.sock is not None
-            connection.sock.settimeout(SILENCE)
             yield from _events(answer)
 
     def download(self, path: str) -> bytes:
         """What is no JSON unless it is an error."""
-        with self._asking("GET", path, PATIENCE) as (_, answer):
+        with self._asking("GET", path, PATIENCE) as answer:
             content = answer.read()
             if answer.status >= BAD:
                 _data(content)
             return content
 
     def _request(self, method: str, path: str, timeout: float | None, body: object = None) -> bytes:
-        with self._asking(method, path, timeout, body) as (_, answer):
+        with self._asking(method, path, timeout, body) as answer:
             return answer.read()
 
     @contextmanager
     def _asking(
-        self, method: str, path: str, timeout: float | None, body: object = None
-    ) -> Iterator[tuple[HTTPConnection, HTTPResponse]]:
-        """A request that was sent, and the beginning of its answer."""
+        self,
+        method: str,
+        path: str,
+        timeout: float | None,
+        body: object = None,
+        *,
+        silence: float | None = None,
+    ) -> Iterator[HTTPResponse]:
+        """The answer to a request, of which the rest is to be read yet.
+
+        ``timeout`` is for each piece of it, or else ``silence`` once it has begun.
+        """
         # The standard library's client: all others take a tenth of a second to import.
         from http.client import HTTPConnection, HTTPException
 
-        with closing(HTTPConnection("localhost", timeout=timeout)) as connection:
-            connection.sock = self._connected(timeout)
+        connected = self._connected(timeout)
+        with closing(connected), closing(HTTPConnection("localhost")) as connection:
+            connection.sock = connected
             content = json.dumps(body).encode() if body is not None else None
             headers = {"Content-Type": "application/json"} if content is not None else {}
             try:
                 connection.request(method, path, content, headers)
-                yield connection, connection.getresponse()
+                answer = connection.getresponse()
+                if silence is not None:
+                    connected.settimeout(silence)
+                yield answer
             except (OSError, HTTPException) as error:
                 raise Failed(f"MCP Proxy Tray did not answer: {error}.") from error
 
