@@ -18,9 +18,9 @@ from core.lifecycle.reconcile import plan
 from core.model.config import ServerName
 from core.model.status import Phase, Snapshot
 from core.search.catalogue import Catalogue
-from tests.bench.process import memory
+from tests.bench.process import cpu_seconds, memory
 from tests.bench.product import home_of_its_own
-from tests.bench.result import Row, Samples, Scale
+from tests.bench.result import Row, Samples, Scale, say
 from tests.bench.search import queries_of, tools_of
 from tests.bench.snapshot import filled, status_of
 from tests.bench.timing import gets, seconds
@@ -55,7 +55,7 @@ async def measure(scale: Scale) -> list[Row]:
             *_in_memory(size, scale),
             *(await _reconciled(size, scale) if size <= MOST_RUNNING else ()),
             await _searched(size, scale),
-            *await _program(size),
+            *await _started(size),
         ]
         for cost in found:
             least.setdefault(cost.name, cost.value)
@@ -108,16 +108,16 @@ async def _reconciled(size: int, scale: Scale) -> list[Cost]:
     async with running(*entries) as engine:
         for turn in range(2 * scale.rounds):
             enabled = not turn % 2
-            began = time.perf_counter()
+            began = time.process_time()
             engine.source.write(replace(entries[0], enabled=enabled), *entries[1:])
             await engine.until_phase("server0", Phase.READY if enabled else Phase.DISABLED)
-            samples.add("switched", time.perf_counter() - began)
+            samples.add("switched", time.process_time() - began)
         for _ in range(scale.rounds):
             gone = entries.pop().name
-            began = time.perf_counter()
+            began = time.process_time()
             engine.source.write(*entries)
             await engine.engine.until(partial(_lacks, gone), LIMIT)
-            samples.add("removed", time.perf_counter() - began)
+            samples.add("removed", time.process_time() - began)
     return [
         Cost("an edit that switches one", "servers", "us", samples["switched"] * 1e6),
         Cost("an edit that removes one", "servers", "us", samples["removed"] * 1e6),
@@ -137,10 +137,18 @@ async def _searched(size: int, scale: Scale) -> Cost:
     for query in queries_of(lots, 20):
         await catalogue.search(tools, query, 5)  # everything is indexed by the first
         for _ in range(scale.rounds):
-            began = time.perf_counter()
+            began = time.process_time()
             await catalogue.search(tools, query, 5)
-            samples.add("search", time.perf_counter() - began)
+            samples.add("search", time.process_time() - began)
     return Cost("a search by four words", "tools", "us", samples["search"] * 1e6)
+
+
+async def _started(size: int) -> list[Cost]:
+    try:
+        return await _program(size)
+    except AssertionError as problem:  # the program gives up a start that takes too long
+        say(f"the program with {size:,} servers is not measured: {problem}.")
+        return []
 
 
 async def _program(size: int) -> list[Cost]:
@@ -148,9 +156,8 @@ async def _program(size: int) -> list[Cost]:
     async with home_of_its_own() as home:
         entry = {"command": "a", "enabled": False}
         home.configure({f"server{number}": entry for number in range(size)})
-        began = time.perf_counter()
         async with program(home) as started:
-            answering = time.perf_counter() - began
+            answering = cpu_seconds(started.process.pid)
             await started.until(lambda world: len(world["servers"]) == size)
             took = await gets(started, "/api/v1/servers", LISTINGS)
             resident, _ = memory(started.process.pid)
@@ -159,5 +166,5 @@ async def _program(size: int) -> list[Cost]:
     return [
         Cost("the list of servers over REST", "servers", "ms", took[LISTINGS // 2] * 1e3),
         Cost("resident memory", "servers", "MB", resident),
-        Cost("start until the endpoint answers", "servers", "ms", answering * 1e3),
+        Cost("CPU until the endpoint answers", "servers", "ms", answering * 1e3),
     ]

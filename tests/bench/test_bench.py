@@ -6,6 +6,7 @@ import asyncio
 import json
 import math
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -32,7 +33,8 @@ from tests.bench.load import Plan, run
 from tests.bench.peers import install, measure
 from tests.bench.peers.catalogue import PEERS, Place
 from tests.bench.process import PROC
-from tests.bench.result import Row, Samples, Scale, table
+from tests.bench.report import PAGE, renewed
+from tests.bench.result import Row, Samples, Scale, plain, table
 from tests.bench.targets import PIPE, Target, params_of, targets
 from tests.program import ROOT
 
@@ -161,6 +163,37 @@ async def test_command_measures_what_is_named_and_writes_it(tmp_path: Path) -> N
     rows = found["rows"]
     assert rows[0]["floor"] > 0
     assert rows[0]["ratio"] == rows[0]["value"] / rows[0]["floor"]
+
+
+def test_tables_of_the_page_are_renewed_from_what_was_found() -> None:
+    """Those of what was measured are written anew, the others and the words stay."""
+
+    def found(measurement: str, row: Row) -> dict[str, object]:
+        return {"measurement": measurement, **plain(row)}
+
+    rows = [
+        found("recovery", Row(name="killed", value=4, unit="ms", floor_name="f", floor=2)),
+        found("growth", Row(name="x, 10 servers", value=1, unit="us", floor_name="f", floor=1)),
+        found("growth", Row(name="x, 1,000 servers", value=2, unit="us", floor_name="f", floor=1)),
+    ]
+    what = "/a, results of 1 MB, 1 client: CPU"
+    rows.append(found("large", Row(name=what, value=3, unit="us", floor_name="f", floor=1)))
+    names = ("recovery", "growth", "large: CPU", "calls: CPU")
+    page = "words\n" + "".join(f"<!-- table {n} -->\nold {n}\n<!-- end -->\n" for n in names)
+    said = renewed(page, [{"rows": rows}])
+    assert "| 2.00 | killed | 4 ms | 2 ms, f |" in said
+    assert "| x | 1 us | 2 us | 2.00 |" in said
+    assert "| /a | - | - | **3.00** (3) | - |" in said
+    assert "old calls: CPU" in said
+    assert "old recovery" not in said
+    assert said.startswith("words\n")
+
+
+def test_every_table_of_the_page_is_one_that_is_measured() -> None:
+    """A table whose name nothing writes would grow old unseen."""
+    tables = re.findall(r"<!-- table ([^>:]+?)(?:: \w+)? -->", PAGE.read_text())
+    assert set(tables) <= {*MEASUREMENTS, "aims", "circumstances"}
+    assert len(tables) > 15
 
 
 @needs_proc
