@@ -76,5 +76,6 @@ def told(rows: Sequence[Row], *, all_of_them: bool = True) -> str:
         kind = "ratio" if aim.ratio else row.unit
         bound = "at least" if aim.least else "at most"
         verdict = "met   " if aim.met(row) else "missed"
-        lines.append(f"{verdict}  {row.name}: {aim.found(row):.3g} {kind}, {bound} {aim.most:g}")
+        found = f"{aim.found(row):.3g} {kind}".rstrip()
+        lines.append(f"{verdict}  {row.name}: {found}, {bound} {aim.most:g}")
     return "\n".join(lines)

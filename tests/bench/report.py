@@ -112,7 +112,7 @@ def _aims(found: Found, *_: str) -> str:
     rows = [row for each in found.values() for row in each]
     lines = []
     for aim, row in judged(rows):
-        unit = " times" if aim.ratio else f" {row.unit}" if row is not None else ""
+        unit = " times" if aim.ratio else f" {row.unit}".rstrip() if row is not None else ""
         bound = f"{'at least' if aim.least else 'at most'} {aim.most:g}{unit}"
         if row is None:
             lines.append((aim.row, bound, ABSENT, "not measured"))
