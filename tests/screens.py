@@ -10,18 +10,19 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from types import MappingProxyType
 
 from PIL import Image, ImageChops
 
 from core.model.approvals import Hold, Review
-from core.model.config import Config, Problem
+from core.model.config import Config, Problem, ServerConfig, Stdio
 from core.model.faults import Fault, FaultCode
-from core.model.status import ConfigProblem, Phase
+from core.model.status import ConfigProblem, Phase, ServerStatus
 from tests.fakes.tray_desktop import NONE, WIDTH, Box, TrayDesktop
 from tests.fakes.tray_engine import NOON, ScriptedEngine, status
 from tests.fakes.tray_host import ItemReader, MenuRow
@@ -42,6 +43,7 @@ HASH = "ab" * 32
 MISSING = Fault(FaultCode.SPAWN_ENOENT, '"npx" was not found in the PATH of your login shell.')
 CRASHED = Fault(FaultCode.CRASHED, "Ended with exit status 3.")
 EARLY = Fault(FaultCode.EXIT_EARLY, "Ended before it was ready (exit status 1): no such option: -x")
+NO_HOST = Fault(FaultCode.DNS_FAILED, "Its host has no address.")
 SIGN_IN = Fault(FaultCode.AUTH_REQUIRED, "The server wants to know who asks.")
 SECRET = Fault(FaultCode.MISSING_SECRET, "GITHUB_TOKEN has no value.")
 
@@ -53,6 +55,13 @@ TROUBLED = (
     status("notes", Phase.FAILED, fault=SECRET),
     status("postgres", Phase.BACKOFF, fault=CRASHED, attempt=3, retry_at=NOON),
     status("search", Phase.BACKOFF, fault=EARLY, attempt=2, retry_at=NOON),
+)
+OFFLINE = (
+    READY[0],
+    *(
+        status(name, Phase.BACKOFF, fault=NO_HOST, attempt=2, retry_at=NOON)
+        for name in ("github", "linear", "sentry")
+    ),
 )
 WAITING = (
     status("files", tools=11, review=Review(hash=HASH, changed=("read_file",), pending=("send",))),
@@ -74,6 +83,15 @@ AT_HOME = Local(
 BROKEN = ConfigProblem("mcp_config.json", (Problem("mcpServers.time.command", "is missing", 12),))
 
 
+def _configured(servers: Sequence[ServerStatus]) -> Config:
+    """The file that they stand in."""
+    entries = {
+        each.name: ServerConfig(name=each.name, transport=Stdio(command="server"))
+        for each in servers
+    }
+    return Config(servers=MappingProxyType(entries))
+
+
 def scenes() -> Mapping[str, TrayView]:
     """Every situation of the menu that is worth looking at, by name."""
     ready = ScriptedEngine(READY).snapshot
@@ -84,9 +102,12 @@ def scenes() -> Mapping[str, TrayView]:
     return {
         "fresh": view_of(ScriptedEngine().snapshot),
         "ready": view_of(ready, AT_HOME),
+        "tools": view_of(replace(ready, config=_configured(READY)), AT_HOME),
+        "update": view_of(ready, replace(AT_HOME, update="9.8.7")),
         "starting": view_of(starting, AT_HOME),
         "troubled": view_of(ScriptedEngine(TROUBLED).snapshot, AT_HOME),
         "troubled-many": view_of(worse.snapshot, AT_HOME),
+        "troubled-alike": view_of(ScriptedEngine(OFFLINE).snapshot, AT_HOME),
         "approvals": view_of(ScriptedEngine(WAITING).snapshot, AT_HOME),
         "many": view_of(many, AT_HOME),
         "paused": view_of(replace(paused, config=Config(paused=True)), AT_HOME),
