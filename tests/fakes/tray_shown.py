@@ -55,6 +55,15 @@ class ShownTray:
     async def clicked_times(self, count: int) -> list[str]:
         return await self._times(self.clicked, count)
 
+    async def until_shown(self) -> None:
+        """Wait until it was said last that the icon is shown."""
+
+        def wait() -> bool:
+            with self._news:
+                return self._news.wait_for(lambda: self.is_shown is True, LIMIT)
+
+        assert await asyncio.to_thread(wait), self.said
+
     async def _times(self, told: list[str], count: int) -> list[str]:
         def wait() -> bool:
             with self._news:
