@@ -137,6 +137,13 @@ class Engine:
             raise UnknownServer(name, servers)
         if not isinstance(config.transport, Http):
             raise NotNow(f"{name} runs on this computer, so there is nothing to sign in to.")
+        if not config.enabled:
+            raise NotNow(f"{name} is disabled, so nobody can sign in to it. Enable it first.")
+        if config.transport.says_who_asks:
+            raise NotNow(
+                f"The entry of {name} has an Authorization header, which is what {name} gets. Take "
+                "it out of the config file to sign in instead."
+            )
         await self._sign_ins.begin(config)
 
     async def _approve(self, intent: ApprovalIntent) -> None:

@@ -66,6 +66,11 @@ class Http:
         own = (self.oauth.client_id, self.oauth.client_secret) if self.oauth is not None else ()
         return (self.url, *(header.value for header in self.headers), *own)
 
+    @property
+    def says_who_asks(self) -> bool:
+        """Whether the entry itself has what a sign-in would bring."""
+        return any(header.name.lower() == "authorization" for header in self.headers)
+
 
 ISOLATIONS = ("auto", "shared", "per_client")
 """Whether clients share a server's connection: as long as that is safe, always, or never."""

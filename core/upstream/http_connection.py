@@ -62,11 +62,6 @@ class Place:
     headers: tuple[tuple[str, str], ...] = field(repr=False)
     secrets: tuple[str, ...] = field(repr=False)
 
-    @property
-    def proves_itself(self) -> bool:
-        """Whether the entry says who asks, so that there is nothing to sign in to."""
-        return bool(self.login) or any(name.lower() == "authorization" for name, _ in self.headers)
-
 
 class HttpConnector:
     """Implements ``core.ports.Connector`` for servers that are reached by URL."""
@@ -106,7 +101,7 @@ class HttpConnector:
         except OSError as error:
             return Fault(FaultCode.TLS_FAILED, f"No certificate can be checked: {error}.")
         opener = Opener(place.route, context)
-        if place.proves_itself:
+        if place.login or config.transport.says_who_asks:
             fault, _ = await self._connected(config, link, terms, place, opener, Fixed())
             return fault
         sign_ins = await self.sign_ins.loaded()

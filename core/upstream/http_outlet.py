@@ -237,7 +237,7 @@ class Post:
         def renewed(there: asyncio.Future[bool]) -> None:
             if self._closed:
                 return
-            if there.cancelled() or not there.result():
+            if there.cancelled() or there.exception() is not None or not there.result():
                 self._refused(body)
             else:
                 self._body.clear()

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from core.engine.engine import Engine
 from core.model.config import ServerConfig, ServerName
 from core.model.status import Phase, ServerStatus, Snapshot
+from core.ports import SignIns
 from core.telemetry.counters import Counters
 from tests.fakes.clock import FakeClock, settle
 from tests.fakes.connector import FakeConnector, FakePeer
@@ -48,14 +49,21 @@ class Running:
 
 @asynccontextmanager
 async def running(
-    *servers: ServerConfig, on_open: Callable[[FakePeer], object] = FakePeer.connect
+    *servers: ServerConfig,
+    on_open: Callable[[FakePeer], object] = FakePeer.connect,
+    sign_ins: SignIns | None = None,
 ) -> AsyncIterator[Running]:
     """Run an engine; at the end it is stopped, and by then must be able to."""
     clock, source, counters = FakeClock(), FakeSource(*servers), Counters()
     connector = FakeConnector(on_open)
     async with asyncio.timeout(3 * LIMIT), asyncio.TaskGroup() as tasks:
         engine = Engine(
-            source=source, connect=connector, tasks=tasks, clock=clock, counters=counters
+            source=source,
+            connect=connector,
+            tasks=tasks,
+            clock=clock,
+            counters=counters,
+            sign_ins=sign_ins,
         )
         engine.start(await source.load())
         engine.announce("http://127.0.0.1:1/mcp")
