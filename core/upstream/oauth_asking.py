@@ -17,7 +17,7 @@ import msgspec
 
 from core.errors import SignInFailed
 from core.model.config import OAuth
-from core.upstream.oauth_kept import Client, Tokens
+from core.upstream.oauth_kept import Client, Kept, Tokens
 from core.upstream.oauth_metadata import Issuer, Registered
 from core.upstream.oauth_places import host_of
 
@@ -173,6 +173,13 @@ def code_form(code: str, asked: Asked) -> dict[str, str]:
 def refresh_form(refresh: str, resource: str) -> dict[str, str]:
     """To get new tokens."""
     return {"grant_type": "refresh_token", "refresh_token": refresh, "resource": resource}
+
+
+def revocation_form(kept: Kept) -> dict[str, str]:
+    """To make what was given worth nothing (RFC 7009, §2.1); what renews ends the rest too."""
+    if kept.refresh:
+        return {"token": kept.refresh, "token_type_hint": "refresh_token"}
+    return {"token": kept.access, "token_type_hint": "access_token"}
 
 
 def proven(form: Form, client: Client) -> tuple[Form, dict[str, str]]:

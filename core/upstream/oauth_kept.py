@@ -47,6 +47,7 @@ class Kept:
     expires_at: float | None = None
     lifetime: float | None = None  # seconds
     scopes: tuple[str, ...] = ()
+    revocation_endpoint: str = ""
 
     def with_tokens(self, tokens: Tokens, now: float) -> Kept:
         """The same with new tokens; a server that renews without a new refresh token means the

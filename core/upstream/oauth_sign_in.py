@@ -23,6 +23,7 @@ from core.upstream.oauth_asking import (
     proven,
     refresh_form,
     registration,
+    revocation_form,
     scopes_wanted,
     tokens_in,
 )
@@ -39,6 +40,7 @@ PATIENCE = 300.0  # seconds a person gets to sign in
 BEGIN_LIMIT = 30.0  # seconds to learn where
 
 _CREATED = (200, 201)
+_ANSWERED = (200, 204)
 
 
 class SignIn:
@@ -111,6 +113,7 @@ class SignIn:
             client=asked.client,
             access="",
             scopes=asked.scopes,
+            revocation_endpoint=asked.issuer.revocation_endpoint,
         )
         return bare.with_tokens(tokens, time.time())
 
@@ -190,6 +193,14 @@ def _check_same(earlier: Kept, issuer: str, known: Client) -> None:
             f"used at {host_of(earlier.issuer)}. If that is right, sign out first, and check the "
             "entry."
         )
+
+
+async def revoke(web: Web, kept: Kept) -> None:
+    """Tell who gave it that it is not used any more. Raises SignInFailed."""
+    form, headers = proven(revocation_form(kept), kept.client)
+    answer = await web.post_form(kept.revocation_endpoint, form, headers)
+    if answer.status not in _ANSWERED:
+        raise SignInFailed(f"{host_of(kept.issuer)} does not take it back (HTTP {answer.status}).")
 
 
 async def renewed(web: Web, kept: Kept) -> Kept:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 STOP_LIMIT = 2.0  # seconds a renewal gets to come to its end when the program stops
 
+REVOKE_LIMIT = 5.0  # seconds that signing out waits for who gave the tokens
+
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
@@ -123,12 +125,16 @@ class SignIns:
             known = True
         await self._store.delete(name)
         grant = self._grants.get(name)
+        kept = grant.kept if grant is not None else None
         if grant is not None:
-            known = known or grant.kept is not None
             grant.take(None)
-        if known:
-            self._changed(name)
-        return known
+        if not known and kept is None:
+            return False
+        self._changed(name)
+        if grant is not None and kept is not None and kept.revocation_endpoint:
+            revoking = self._start(self._revoke(name, grant.url, kept), name)
+            await asyncio.wait([revoking], timeout=REVOKE_LIMIT)
+        return True
 
     async def stop(self) -> None:
         """End every sign-in; a renewal gets a moment."""
@@ -211,6 +217,15 @@ class SignIns:
         await self._put(name, new)
         log.info("session renewed", extra={"fields": {"server": name}})
         return True
+
+    async def _revoke(self, name: ServerName, url: str, kept: Kept) -> None:
+        await asyncio.to_thread(import_module, "core.upstream.oauth_sign_in")
+        from core.upstream.oauth_sign_in import revoke
+
+        try:
+            await revoke(await self._web(url), kept)
+        except SignInFailed as failure:  # here it is forgotten all the same
+            log.info("not revoked", extra={"fields": {"server": name, "why": str(failure)}})
 
     async def _web(self, url: str) -> Web:
         """What may be asked for the server at that address. Raises Unreached."""

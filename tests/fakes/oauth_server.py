@@ -157,7 +157,11 @@ def guarded() -> Iterator[Guarded]:
         issuer, url = AnyHttpUrl(_origin(theirs)), f"{_origin(ours)}/mcp"
         provider = Provider(str(issuer))
         options = ClientRegistrationOptions(enabled=True, valid_scopes=[SCOPE])
-        routes = create_auth_routes(provider, issuer, client_registration_options=options)
+        routes = create_auth_routes(
+            provider,
+            issuer,
+            client_registration_options=options,
+        )
         server = MCPServer(
             "guarded",
             token_verifier=ProviderTokenVerifier(provider),

@@ -468,6 +468,34 @@ async def test_f76_two_at_once_are_one_sign_in() -> None:
         assert every.link(config.name) == ""
 
 
+@pytest.mark.parametrize("answer", [saying(200), saying(503), hanging_up])
+async def test_signing_out_takes_the_token_back(answer: Answered) -> None:
+    """It is forgotten here whether or not who gave it answers (RFC 7009)."""
+    async with both() as server:
+        asked: list[bytes] = []
+
+        async def revoke(request: Request, wire: Wire) -> None:
+            asked.append(request.body)
+            await answer(request, wire)
+
+        server.instead["/revoke"] = revoke
+        store = MemoryTokens()
+        kept = kept_for(server, revocation_endpoint=f"{server.http.origin}/revoke")
+        store.texts["one"] = text_of(kept)
+        async with sign_ins(store) as every:
+            config = at(server.http.url)
+            grant = await every.grant(config.name, server.http.url)
+            assert await every.forget(config.name)
+            assert (store.texts, grant.line) == ({}, b"")
+            assert not await every.forget(config.name)
+        (form,) = (parse_qs(body.decode()) for body in asked)
+        assert form == {
+            "token": ["refresh-0"],
+            "token_type_hint": ["refresh_token"],
+            "client_id": ["we"],
+        }
+
+
 async def test_a_sign_in_counts_though_it_cannot_be_kept() -> None:
     """A full disk costs the next start, not this one."""
     store = MemoryTokens()
