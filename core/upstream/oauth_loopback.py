@@ -54,8 +54,8 @@ class Loopback:
         trace: TracebackType | None,
     ) -> None:
         self._server.close()
-        if self._page.done():  # it is on its way to the browser
-            await asyncio.wait(self._visitors, timeout=READ_LIMIT) if self._visitors else None
+        if self._page.done() and self._visitors:  # it is on its way to the browser
+            await asyncio.wait(self._visitors, timeout=READ_LIMIT)
         for visitor in self._visitors:
             visitor.cancel()
         if self._visitors:
@@ -78,7 +78,7 @@ class Loopback:
             pass  # a visitor that says nothing, too much, or goes away
         finally:
             self._visitors.discard(visitor)
-            writer.transport.abort() if writer.is_closing() else writer.close()
+            writer.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         async with asyncio.timeout(READ_LIMIT):
