@@ -13,7 +13,7 @@ from core.config.file import ConfigFile
 from core.config.schema import Overrides
 from core.errors import McpProxyError
 from core.model.config import Config
-from core.model.references import keyring_names
+from core.model.references import SECRET_NAME, keyring_names
 from core.secrets.keyring import PATIENT, Keyring
 from core.secrets.vault import DesktopVault, Vault
 
@@ -67,7 +67,9 @@ class Drawer:
         users = self._users()
 
         async def look(keyring: Keyring) -> Collection[str]:
-            names = {*await keyring.names(), *users}
+            # What sign-ins brought is kept there too, under names that no entry can refer to.
+            own = filter(SECRET_NAME.fullmatch, await keyring.names())
+            names = {*own, *users}
             return (await keyring.read(names)).keys() if names else ()
 
         there = self._run(look)
