@@ -6,7 +6,7 @@ import gc
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -216,9 +216,12 @@ def _started(options: Options) -> EngineThread:
 def _run_alone(
     engine: EngineThread, options: Options, flags: Flags, *, with_tray: bool, cut_short: bool
 ) -> None:
-    click.echo(f"MCP Proxy Tray is running. AI clients connect to {engine.snapshot.endpoint}")
-    click.echo(f"Config file: {options.config_file}")
+    def announce() -> None:
+        click.echo(f"MCP Proxy Tray is running. AI clients connect to {engine.snapshot.endpoint}")
+        click.echo(f"Config file: {options.config_file}")
+
     if with_tray:
+        announce()
         from tray_app.main import run_tray
 
         chores = _chores(engine, options, flags)
@@ -231,7 +234,7 @@ def _run_alone(
             cut_short=cut_short,
         )
     else:
-        _wait_for_signals(engine)
+        _wait_for_signals(engine, announce)
     engine.stopped.result()
 
 
@@ -268,8 +271,10 @@ def _chores(engine: EngineThread, options: Options, flags: Flags) -> Chores:
     )
 
 
-def _wait_for_signals(engine: EngineThread) -> None:
+def _wait_for_signals(engine: EngineThread, listening: Callable[[], None]) -> None:
     """Sleep until the engine has stopped; a signal to end asks it to, the same again in haste.
+
+    ``listening`` is called once signals are heeded.
 
     Another signal than the first adds nothing: systemd sends SIGHUP right after SIGTERM.
     Signals arrive as bytes on a socket, because a handler that ran code of ours could interrupt
@@ -286,6 +291,7 @@ def _wait_for_signals(engine: EngineThread) -> None:
             if number is not None:
                 signal.signal(number, lambda _number, _frame: None)
         engine.stopped.add_done_callback(lambda _: theirs.send(ENGINE_ENDED))
+        listening()
         asked: set[bytes] = set()
         while (number := ours.recv(1)) != ENGINE_ENDED:
             if not asked or number in asked:

@@ -23,6 +23,7 @@ if sys.platform == "win32":
 else:
     from subprocess import Popen
 
+LARGE = 32 * 1024  # bytes of a line to it that is not kept for others of the same turn
 STDERR_LINE = 16 * 1024  # bytes of one stderr line that are kept
 STDERR_LINE_COST = 256  # bytes that a line counts for beside its own
 STDERR_RATE = 8 * 1024 * 1024  # bytes per second that are read
@@ -170,10 +171,12 @@ class Child:
         if not self._unwritten:
             self._loop.call_soon(self._flush)
         self._unwritten.append(line)
+        if len(line) >= LARGE:
+            self._flush()  # now, so that a pipe it fills is known before the next
 
     def _flush(self) -> None:
         lines, self._unwritten = self._unwritten, []
-        if self._stdin is not None and not self._stdin.is_closing():
+        if lines and self._stdin is not None and not self._stdin.is_closing():
             self._stdin.write(lines[0] if len(lines) == 1 else b"".join(lines))
 
     async def close(self, grace: Grace, forcing: Callable[[], object]) -> None:
