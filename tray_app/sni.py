@@ -1,8 +1,9 @@
 """The icon as org.kde.StatusNotifierItem: its properties and the signals a change needs; pure.
 
 Interface: freedesktop.org's StatusNotifierItem with KDE's names, plus the accessible
-descriptions and Ayatana properties that GNOME's extension asks for. The icon is sent as
-pixmaps: names of themed icons would need files installed where the panel looks.
+descriptions and Ayatana properties that GNOME's extension asks for; no XAyatanaLabel, since MATE's
+panel shows an empty one in place of the icon (decision 32). The icon is sent as pixmaps: names of
+themed icons would need files installed where the panel looks.
 """
 
 from __future__ import annotations
@@ -60,8 +61,6 @@ def properties(item: Item) -> dict[str, Variant]:
         "IconThemePath": Variant("s", ""),
         "Menu": Variant("o", MENU_PATH),
         "ItemIsMenu": Variant("b", True),
-        "XAyatanaLabel": Variant("s", ""),
-        "XAyatanaLabelGuide": Variant("s", ""),
         "XAyatanaOrderingIndex": Variant("u", 0),
     }
 

@@ -301,7 +301,7 @@ class TrayDesktop:
         found = {}
         for line in self._tree().splitlines():
             match = WINDOW.match(line)
-            if match is None or (self.panel.name not in line and "rapper" not in line):
+            if match is None or self.panel.menus not in line:
                 continue
             try:
                 about = self._run("xwininfo", "-id", match["id"])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -87,6 +88,15 @@ class Ears:
         async with asyncio.timeout(LIMIT):
             while not self.rows or self.rows[-1] != row:
                 await self._hear(await self._reached.get())
+
+    async def until_heard(self, role: str) -> Thing:
+        """Wait until something of that role has the focus or is selected."""
+        async with asyncio.timeout(LIMIT):
+            while True:
+                with suppress(Unanswered):
+                    thing = await self.thing(await self._reached.get())
+                    if thing.role == role:
+                        return thing
 
     async def menu(self) -> list[Thing]:
         """All there is in the menu of the row that was reached last."""

@@ -14,7 +14,8 @@ class PanelProgram:
     """One panel; ``settings`` is what it reads at ``path`` below the config home.
 
     In its menus all rows are equally high; ``padding`` is above the first and below the last,
-    ``separator`` the height of a line between them. All of these in pixels.
+    ``separator`` the height of a line between them. All of these in pixels. ``menus`` is part of
+    the class of the menus' windows.
     """
 
     argv: tuple[str, ...]
@@ -22,6 +23,7 @@ class PanelProgram:
     settings: str
     padding: int
     separator: int
+    menus: str
     env: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -39,6 +41,7 @@ XFCE = PanelProgram(
     path="xfce4/xfconf/xfce-perchannel-xml/xfce4-panel.xml",
     padding=4,
     separator=1,
+    menus="rapper",
     env={"XDG_CURRENT_DESKTOP": "XFCE"},
     settings="""<?xml version="1.0" encoding="UTF-8"?>
 <channel name="xfce4-panel" version="1.0">
@@ -76,6 +79,7 @@ LXQT = PanelProgram(
     path="lxqt/panel.conf",
     padding=0,
     separator=2,
+    menus="lxqt-panel",
     env={"XDG_CURRENT_DESKTOP": "LXQt", "QT_QPA_PLATFORM": "xcb"},
     settings="""[General]
 panels=panel1
@@ -102,5 +106,28 @@ alignment=Left
 [statusnotifier]
 type=statusnotifier
 alignment=Right
+""",
+)
+
+MATE = PanelProgram(
+    argv=("mate-panel",),
+    path="glib-2.0/settings/keyfile",
+    padding=4,
+    separator=1,
+    menus="notification-area-applet",
+    env={"XDG_CURRENT_DESKTOP": "MATE", "GSETTINGS_BACKEND": "keyfile"},
+    settings="""[org/mate/panel/general]
+toplevel-id-list=['top']
+object-id-list=['tray']
+
+[org/mate/panel/toplevels/top]
+size={height}
+
+[org/mate/panel/objects/tray]
+object-type='applet'
+applet-iid='NotificationAreaAppletFactory::NotificationArea'
+toplevel-id='top'
+relative-to-edge='end'
+position=10
 """,
 )

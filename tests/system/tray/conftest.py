@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.tray_desktop import TrayDesktop
-from tests.fakes.tray_panels import LXQT, XFCE
+from tests.fakes.tray_panels import LXQT, MATE, XFCE
 from tests.fakes.tray_seat import FakeSeat, Seat
 
 
@@ -74,10 +74,16 @@ def any_seat(request: pytest.FixtureRequest) -> Seat:
     return found
 
 
-@pytest.fixture(params=[XFCE, LXQT], ids=["xfce", "lxqt"])
+@pytest.fixture(params=[XFCE, LXQT, MATE], ids=["xfce", "lxqt", "mate"])
 def heard_desktop(short_dir: Path, request: pytest.FixtureRequest) -> Iterator[TrayDesktop]:
     """Every real panel in a session in which somebody uses a screen reader."""
     yield from _desktop(TrayDesktop(short_dir, panel=request.param, accessible=True))
+
+
+@pytest.fixture
+def heard_mate(short_dir: Path) -> Iterator[TrayDesktop]:
+    """The one of them that the keyboard reaches."""
+    yield from _desktop(TrayDesktop(short_dir, panel=MATE, accessible=True))
 
 
 @pytest.fixture(params=["tray_desktop", "lxqt_desktop"])

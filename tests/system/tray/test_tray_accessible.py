@@ -57,3 +57,30 @@ async def test_every_row_is_spoken_and_reached_by_keyboard(heard_desktop: TrayDe
             if heard_desktop.panel is LXQT:  # XFCE's panel says nothing of the icon (decision 32)
                 buttons = [each for each in await ears.everything() if each.role == "push button"]
                 assert "MCP Proxy - 2 of 2 ready" in [each.description for each in buttons]
+
+
+async def test_the_icon_is_heard_by_its_name_and_used_by_keyboard(heard_mate: TrayDesktop) -> None:
+    """From the desktop to a server's restart without a pointer, each step heard by its words."""
+    await asyncio.to_thread(heard_mate.start_panel)
+    with RunningTray(heard_mate.env, "alpha", "beta") as tray:
+        await asyncio.to_thread(tray.expect, "say The tray icon is shown.")
+        await asyncio.to_thread(heard_mate.icon_appears)
+        async with Ears(heard_mate.address) as ears:
+
+            async def heard(key: str, role: str) -> str:
+                await asyncio.to_thread(heard_mate.press, key)
+                return (await ears.until_heard(role)).name
+
+            await heard("ctrl+alt+Tab", "panel")
+            assert await heard("Tab", "push button") == "MCP Proxy - 2 of 2 ready"
+            await heard("Menu", "menu")
+            for key, row in (
+                ("Down", "Servers (2)"),
+                ("Right", "alpha - Ready, 2 tools"),
+                ("Right", "Restart"),
+            ):
+                await asyncio.to_thread(heard_mate.press, key)
+                await ears.until_reached(row)
+            await asyncio.to_thread(heard_mate.press, "Return")
+            asked = await asyncio.to_thread(tray.expect, "asked")
+            assert asked == "asked RestartServer(name='alpha')"

@@ -66,8 +66,6 @@ ASKED_BY_HOSTS = {
     "IconThemePath",
     "Menu",
     "ItemIsMenu",
-    "XAyatanaLabel",
-    "XAyatanaLabelGuide",
     "XAyatanaOrderingIndex",
 }
 
