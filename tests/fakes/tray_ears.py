@@ -49,7 +49,10 @@ class Thing:
 
 
 class Ears:
-    """Listens within ``async with``; ``rows`` are the menu rows that were reached, in order."""
+    """Listens within ``async with``; ``rows`` are the menu rows that were reached, in order.
+
+    Begin before the panel starts: LXQt's does not speak to who comes later (decision 32).
+    """
 
     def __init__(self, address: str) -> None:
         self._address = address

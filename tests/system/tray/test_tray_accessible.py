@@ -19,11 +19,11 @@ async def test_every_row_is_spoken_and_reached_by_keyboard(heard_desktop: TrayDe
     """Arrow keys reach every row that can be used, each is heard by its words and none is
     nameless; Enter in a submenu acts, and Escape closes what is open.
     """
-    await asyncio.to_thread(heard_desktop.start_panel)
-    with RunningTray(heard_desktop.env, "alpha", "beta") as tray:
-        await asyncio.to_thread(tray.expect, "say The tray icon is shown.")
-        await asyncio.to_thread(heard_desktop.icon_appears)
-        async with Ears(heard_desktop.address) as ears:
+    async with Ears(heard_desktop.address) as ears:
+        await asyncio.to_thread(heard_desktop.start_panel)
+        with RunningTray(heard_desktop.env, "alpha", "beta") as tray:
+            await asyncio.to_thread(tray.expect, "say The tray icon is shown.")
+            await asyncio.to_thread(heard_desktop.icon_appears)
 
             async def key(name: str, reaches: str) -> None:
                 await asyncio.to_thread(heard_desktop.press, name)
@@ -61,11 +61,11 @@ async def test_every_row_is_spoken_and_reached_by_keyboard(heard_desktop: TrayDe
 
 async def test_the_icon_is_heard_by_its_name_and_used_by_keyboard(heard_mate: TrayDesktop) -> None:
     """From the desktop to a server's restart without a pointer, each step heard by its words."""
-    await asyncio.to_thread(heard_mate.start_panel)
-    with RunningTray(heard_mate.env, "alpha", "beta") as tray:
-        await asyncio.to_thread(tray.expect, "say The tray icon is shown.")
-        await asyncio.to_thread(heard_mate.icon_appears)
-        async with Ears(heard_mate.address) as ears:
+    async with Ears(heard_mate.address) as ears:
+        await asyncio.to_thread(heard_mate.start_panel)
+        with RunningTray(heard_mate.env, "alpha", "beta") as tray:
+            await asyncio.to_thread(tray.expect, "say The tray icon is shown.")
+            await asyncio.to_thread(heard_mate.icon_appears)
 
             async def heard(key: str, role: str) -> str:
                 await asyncio.to_thread(heard_mate.press, key)
