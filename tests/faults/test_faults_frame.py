@@ -75,6 +75,7 @@ async def test_a_bystander_that_is_not_served_is_found(scene: SceneMaker) -> Non
         async with scene() as play:
             # killing it would not do: its caller would have it tried again, and be served
             await play.running.post(f"/api/v1/servers/{CANARY}/disable?wait=disabled")
+            await play.canary.until_refused()
             await play.running.post(f"/api/v1/servers/{CANARY}/enable?wait=ready")
 
 

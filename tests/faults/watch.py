@@ -60,6 +60,11 @@ class Canary:
             found.append(f"1 of 100 answers to the bystander took {slow * 1000:.0f} ms or more")
         return found
 
+    async def until_refused(self) -> None:
+        """Wait until the bystander was not served, after which nobody calls it any more."""
+        assert self._task is not None
+        await asyncio.wait_for(asyncio.shield(self._task), LIMIT)
+
     async def _run(self) -> None:
         client = RawClient(self._http, f"/mcp/s/{self._server}")
         try:
