@@ -58,6 +58,7 @@ def obey(engine: TellingEngine, person: Person) -> None:
                 engine.remove(name)
             case ["refuse"]:
                 engine.refuses = True
+                tell("refuses")
             case ["notice", "show"]:
                 engine.notice(NoticeCode.SHOW)
             case ["stop"]:

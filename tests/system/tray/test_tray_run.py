@@ -44,6 +44,7 @@ def test_refused_intent_is_told(seat: FakeSeat) -> None:
     with RunningTray(seat.env, "alpha") as tray:
         tray.expect("say The tray icon is shown.")
         tray.tell("refuse")
+        tray.expect("refuses")
         seat.choose("Servers", "alpha", "Restart")
         assert notified(seat, lambda body: "no server named" in body)[0] == "That did not work"
 
