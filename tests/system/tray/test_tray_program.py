@@ -143,7 +143,10 @@ async def test_a_tick_switches_one_tool_and_restarts_nobody(
                     pass
 
         await until_offered("alpha__echo", "beta__echo")
-        (all_of_them,) = set(await labels(fake_seat, "Tools "))  # both are the same program
+        async with asyncio.timeout(30):
+            while not (shown := await labels(fake_seat, "Tools ")):
+                pass  # the menu follows a moment after the list
+        (all_of_them,) = set(shown)  # both are the same program
         await asyncio.to_thread(fake_seat.choose, "Servers", "alpha", "Tools", "echo")
         await until_offered("beta__echo")
         async with asyncio.timeout(30):
